@@ -1,0 +1,404 @@
+"""
+One WebSocket as Wings has it: what it says to each message, and what gets lost on it.
+
+Every message is answered on its own, a little later than it came: messages overtake
+each other. Writes wait for a slow reader; live lines wait in a ring and push each other
+out; events are dropped. A token that is no longer good turns every event into one
+``jwt error`` while the socket stays open.
+
+Source: Wings f1c5bbd router/websocket/{websocket,listeners,message}.go and
+router/router_server_ws.go; pelican-dev/wings 090841d router/websocket/limiter.go.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Protocol, TypeVarTuple
+from uuid import UUID
+
+from archiver.simulator import frames, tokens
+from archiver.simulator.clock import SECOND, Clock
+from archiver.simulator.counters import Counters
+from archiver.simulator.daemon import GameServer
+from archiver.simulator.settings import Settings
+
+Ts = TypeVarTuple("Ts")
+
+CUT = 1006  # a close without a close frame
+LARGEST_INBOUND = 4096  # bytes, where the daemon limits them
+NEEDED = {  # permission that an event takes
+    "install output": "admin.websocket.install",
+    "transfer logs": "admin.websocket.transfer",
+    "backup completed": "backup.read",
+}
+POWER = {  # permission that a power action takes
+    "start": "control.start",
+    "stop": "control.stop",
+    "restart": "control.restart",
+    "kill": "control.stop",
+}
+UNEXPECTED = "an unexpected error was encountered while handling this request"
+POWER_LOCKED = (
+    "another power action is currently being processed for this server, please try again later"
+)
+WRITE_GAP = 0.0002  # seconds, at most, between two lines of a replay
+AUTH_GAP = 0.0003  # seconds, at most, between the steps of an authentication
+
+
+class Sink(Protocol):
+    """The far end of a socket."""
+
+    def send(self, frame: bytes, at: int, /) -> None:
+        """Take one text frame that was written at *at*."""
+
+    def close(self, code: int, reason: str, at: int, /) -> None:
+        """Be closed; code 1006 is a cut without a close frame."""
+
+
+class _Bucket:
+    """golang.org/x/time/rate: a burst, then one per interval."""
+
+    def __init__(self, burst: int, interval: float, now: int) -> None:
+        self._burst = burst
+        self._interval = interval * SECOND
+        self._tokens = float(burst)
+        self._at = now
+        self._denied = False
+
+    def take(self, now: int) -> bool:
+        self._tokens = min(self._burst, self._tokens + (now - self._at) / self._interval)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        self._denied = False
+        return True
+
+    def tell(self) -> bool:
+        """Whether this refusal is the first since something passed."""
+        told, self._denied = self._denied, True
+        return not told
+
+
+class _Listener:
+    """The goroutine of one subscription: takes from its channels, writes to the socket."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._held: tuple[str, bytes] | None = None  # in its hands, while the write waits
+        self._ring: deque[bytes] = deque()
+
+    def offer_line(self, message: bytes) -> bool:
+        session = self._session
+        if not session.paused:
+            session.send(message)
+        elif self._held is None:
+            self._held = ("console output", message)
+        elif len(self._ring) < session.settings.ring:
+            self._ring.append(message)
+        else:
+            return False
+        return True
+
+    def force_line(self, message: bytes) -> None:
+        if not self.offer_line(message):
+            self._session.count("lines dropped")
+            if self._ring:
+                self._ring.popleft()
+                self._ring.append(message)
+
+    def offer_event(self, event: str, message: bytes) -> None:
+        session = self._session
+        if not session.paused:
+            session.send(message, event)
+        elif self._held is None:
+            self._held = (event, message)
+        else:
+            session.clock.after(session.settings.patience, self._offer_again, event, message)
+
+    def _offer_again(self, event: str, message: bytes) -> None:
+        if self._session.paused:
+            self._session.count("events dropped")
+        else:
+            self._session.send(message, event)
+
+    def write_on(self) -> None:
+        """Write what waited."""
+        if self._held is not None:
+            event, message = self._held
+            self._held = None
+            self._session.send(message, event)
+        while self._ring:
+            self._session.send(self._ring.popleft())
+
+
+class Session:
+    """
+    One open WebSocket.
+
+    Args:
+        clock: The time.
+        settings: Those of its world.
+        server: The one in its path.
+        counters: Where it counts.
+        random: Decides its small delays.
+        sink: Takes what it sends.
+
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        settings: Settings,
+        server: GameServer,
+        counters: Counters,
+        *,
+        random: Random,
+        sink: Sink,
+    ) -> None:
+        self.clock = clock
+        self.settings = settings
+        self.server = server
+        self.open = True
+        self.paused = False  # the reader is slow and every buffer between is full
+        self._counters = counters
+        self._random = random
+        self._sink = sink
+        self._claims: tokens.Claims | None = None
+        self._valid_until = 0
+        self._refusal: str | None = None  # why the token is no good, apart from its age
+        self._listeners: list[_Listener] = []
+        self._waiting: list[bytes] = []  # answers, while the reader is slow
+        now = clock.now
+        self._every = _Bucket(10, 0.2, now)
+        self._limits = {
+            "auth": _Bucket(2, 5, now),
+            "send logs": _Bucket(2, 5, now),
+            "send command": _Bucket(10, 1, now),
+            "": _Bucket(4, 1, now),  # all others together
+        }
+        server.viewers[self] = None
+        counters.opened(server.uuid, now)
+        if server.suspended and settings.limited:
+            self.close(4409, "server is suspended")
+
+    def count(self, what: str) -> None:
+        """Count something that happened on this socket."""
+        self._counters.count(what, self.server.uuid, self.clock.now)
+
+    # What the far end does
+
+    def receive(self, message: str | bytes) -> None:
+        """Take one inbound message; bytes are a binary one."""
+        if not self.open:
+            return
+        limited = self.settings.limited
+        if limited and self.server.suspended:
+            self.close(4409, "server is suspended")
+            return
+        if (
+            limited
+            and len(message.encode() if isinstance(message, str) else message) > LARGEST_INBOUND
+        ):
+            self.close(1009)
+            return
+        if limited and isinstance(message, bytes):
+            return
+        try:
+            parsed = json.loads(message)
+            event, args = parsed["event"], parsed.get("args") or []
+            text = "".join("" if arg is None else arg for arg in args)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return  # Wings ignores what it cannot read
+        if limited and not self._allows(event):
+            return
+        self._later(self.settings.inbound_lag, self._answer, event, text)
+
+    def pause(self) -> None:
+        """Stop reading: everything written from now on waits or is lost."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Read again."""
+        if not self.paused:
+            return
+        self.paused = False
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            self._sink.send(message, self.clock.now)
+        for listener in self._listeners:
+            listener.write_on()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close from the daemon's side; 1006 cuts without a close frame."""
+        if self.open:
+            self.leave()
+            self._sink.close(code, reason, self.clock.now)
+
+    def leave(self) -> None:
+        """Forget the socket: the far end is gone."""
+        if not self.open:
+            return
+        self.open = False
+        del self.server.viewers[self]
+        for listener in self._listeners:
+            self.server.listeners.remove(listener)
+        self._counters.closed(self.server.uuid)
+
+    # What it sends
+
+    def send(self, message: bytes, event: str = "") -> None:
+        """Send an event, or a `jwt error` in its place when the token is not good."""
+        error = self._token_error()
+        if error is not None:
+            message = frames.frame("jwt error", error)
+        elif event in NEEDED and not tokens.permits(self._claims or {}, NEEDED[event]):
+            return
+        self._write(message)
+
+    def _write(self, message: bytes) -> None:
+        if not self.open:
+            return
+        if self.paused:
+            self._waiting.append(message)
+        else:
+            self._sink.send(message, self.clock.now)
+
+    def _token_error(self) -> str | None:
+        if self.clock.now < self._valid_until:
+            return self._refusal
+        return "jwt: no jwt present" if self._claims is None else "jwt: exp claim is invalid"
+
+    def _send_error(self, event: str, text: str) -> None:
+        number = UUID(int=self._random.getrandbits(128), version=4)
+        self._write(frames.frame(event, f"Error Event [{number}]: {text}"))
+
+    # What it answers
+
+    def _later(self, seconds: float, call: Callable[[*Ts], object], *args: *Ts) -> None:
+        self.clock.after(self._random.random() * seconds, call, *args)
+
+    def _allows(self, event: str) -> bool:
+        now = self.clock.now
+        limit = self._limits.get(event, self._limits[""])
+        for name, bucket in (("global", self._every), (event, limit)):
+            if not bucket.take(now):
+                self.count("throttled")
+                if bucket.tell():
+                    self._write(frames.frame("throttled", name))
+                return False
+        return True
+
+    def _answer(self, event: str, text: str) -> None:
+        if not self.open:
+            return
+        if event == "auth":
+            self.count("auths")
+            self._authenticate(text)
+            return
+        error = self._token_error()
+        if error is not None:
+            self._write(frames.frame("jwt error", error))
+            return
+        server = self.server
+        match event:
+            case "send logs":
+                self.count("replays")
+                self._later(self.settings.replay_lag, self._replay)
+            case "send stats":
+                self.count("stats")
+                self.send(frames.frame("stats", frames.stats_text(server.stats(), pushed=False)))
+            case "send command" if self._may("control.console") and server.state != "offline":
+                self.count("commands")
+                server.send_command(text)
+            case "set state" if text in POWER and self._may(POWER[text]):
+                self._set_state(text)
+
+    def _may(self, permission: str) -> bool:
+        return tokens.permits(self._claims or {}, permission)
+
+    def _set_state(self, action: str) -> None:
+        server = self.server
+        if action == "kill":
+            server.kill()
+            return
+        if action == "start":
+            taken = server.start() or server.running
+        else:
+            taken = server.stop(then_start=action == "restart")
+        if not taken:
+            self._send_error("daemon error", POWER_LOCKED)
+
+    def _replay(self) -> None:
+        if not self.server.running:
+            return  # no frame, no error
+        if not self.server.log_readable:
+            self._send_error("daemon error", UNEXPECTED)
+            return
+        self._send_lines(iter(self.server.replay()))
+
+    def _send_lines(self, lines: Iterator[str]) -> None:
+        """Send one line of a replay; the next a little later, others may come between."""
+        if not self.paused:
+            line = next(lines, None)
+            if line is None or not self.open:
+                return
+            self.send(frames.frame("console output", line))
+        self._later(0.001 if self.paused else WRITE_GAP, self._send_lines, lines)
+
+    def _authenticate(self, token: str) -> None:
+        claims = tokens.read(token, self.server.node.key)
+        if claims is None:
+            self._send_error("daemon error", UNEXPECTED)
+            return
+        error = self._claims_error(claims)
+        if error is not None:
+            self._send_error("jwt error", error)
+            return
+        # Not atomic: two that overlap both find no token, and both subscribe.
+        self._later(AUTH_GAP, self._accept, claims, self._claims is None)
+
+    def _claims_error(self, claims: tokens.Claims) -> str | None:
+        if self.clock.now // SECOND > claims["exp"]:
+            return "jwt: exp claim is invalid"
+        if claims["iat"] * SECOND < self.server.node.started_at:
+            return "jwt: created too far in past (denylist)"
+        scoped = claims.get("scope") == "websocket" or not self.settings.limited
+        if not scoped or not tokens.permits(claims, "websocket.connect"):
+            return "jwt: missing connect permission"
+        return None
+
+    def _accept(self, claims: tokens.Claims, first: bool) -> None:  # noqa: FBT001 - called by the clock, which passes positions
+        self._claims = claims
+        self._valid_until = (claims["exp"] + 1) * SECOND
+        mismatch = claims["server_uuid"] != self.server.uuid
+        self._refusal = "jwt: server uuid mismatch" if mismatch else None
+        self._write(frames.frame("auth success"))
+        if first and self.open:
+            # Registered by goroutines of its own: a live line may come before `status`.
+            self._later(AUTH_GAP, self._subscribe)
+            self._later(AUTH_GAP * 2, self._greet)
+            self.clock.after(self.settings.ticker, self._look_at_token)
+
+    def _subscribe(self) -> None:
+        if self.open:
+            listener = _Listener(self)
+            self._listeners.append(listener)
+            self.server.listeners.append(listener)
+
+    def _greet(self) -> None:
+        server = self.server
+        self.send(frames.frame("status", server.state))
+        if server.state == "offline" and not server.installing:
+            self.send(frames.frame("stats", frames.stats_text(server.stats(), pushed=False)))
+
+    def _look_at_token(self) -> None:
+        if not self.open or self._claims is None:
+            return
+        left = self._claims["exp"] - self.clock.now // SECOND
+        if left <= 0:
+            self.send(frames.frame("token expired"))
+        elif left <= self.settings.expiring:
+            self.send(frames.frame("token expiring"))
+        self.clock.after(self.settings.ticker, self._look_at_token)
