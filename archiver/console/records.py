@@ -65,7 +65,7 @@ class Run:
 
     id: int
     first_seen_at: int
-    noticed: str  # 'first' connection, 'starting' status, or 'uptime'
+    noticed: str  # how: 'first' connection, 'status' or 'uptime'
     started_at: int | None = None  # running minimum of now - uptime; None without uptime
     ended_at: int | None = None
     exit_code: int | None = None
@@ -183,3 +183,19 @@ class Records:
     moved: list[tuple[int, int]] = field(default_factory=list)  # (seq, run_id) of stored lines
     frames: list[Frame] = field(default_factory=list)  # to journal
     frames_done: bool = False  # the journal of this server is resolved: empty it first
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything to store; a change of state alone is not."""
+        return self.frames_done or any(
+            (
+                self.lines,
+                self.runs,
+                self.connections,
+                self.gaps,
+                self.events,
+                self.status_changes,
+                self.stats_samples,
+                self.moved,
+                self.frames,
+            )
+        )

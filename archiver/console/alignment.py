@@ -1,0 +1,163 @@
+"""
+Join a replay to what is stored: which of its lines are new, and whether lines are missing.
+
+A replay has no ids, no times and no end, and on the socket that asked for it live
+lines run through it. Two sockets make it readable: everything on the main one is
+live, so on the asking one a frame that the main one also brought at that moment
+is a copy, and the rest is the replay, an unbroken piece of the log in its order.
+
+The rule for now is the plain one: the longest overlap of the stored end with the
+beginning of the replay, all of it equal; where nothing overlaps, a gap. A later
+replay that shows both sides of a gap fills it.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+COPY_LEAD = 0.002  # seconds: a copy on main may be this much older than the request
+
+
+class Heard(NamedTuple):
+    """One container line as a socket brought it."""
+
+    key: int  # hash of its comparison key
+    mono: float  # when, monotonic seconds
+    observed_at: int  # when, for the row
+    raw: str  # scrubbed
+
+
+def separate_replay(
+    asked: Sequence[Heard], live: Sequence[Heard], *, asked_at: float, window: float
+) -> list[Heard]:
+    """
+    Take the copies of live lines out of what the asking socket brought.
+
+    Each live line that came after the request is matched with the frame of the
+    same key nearest in time; both sequences are in log order, so matches never
+    cross. A line that is in the replay *and* live leaves one frame: its replay.
+
+    Args:
+        asked: Lines of the asking socket after `send logs`, oldest first.
+        live: Lines of the main socket, oldest first.
+        asked_at: When `send logs` was sent.
+        window: How many seconds a line and its copy may be apart.
+
+    Returns:
+        The replay, in log order.
+
+    """
+    places: dict[int, list[int]] = {}
+    for place, heard in enumerate(asked):
+        places.setdefault(heard.key, []).append(place)
+    copies: set[int] = set()
+    last = -1
+    for line in live:
+        if line.mono < asked_at - COPY_LEAD:
+            continue
+        same = places.get(line.key, [])
+        after = bisect_left(same, line.mono, key=lambda place: asked[place].mono)
+        near = [place for place in same[max(0, after - 1) : after + 1] if place > last]
+        if not near:
+            near = same[bisect_right(same, last) :][:1]
+        nearest = min(near, key=lambda place: abs(asked[place].mono - line.mono), default=None)
+        if nearest is not None and abs(asked[nearest].mono - line.mono) <= window:
+            last = nearest
+            copies.add(nearest)
+    return [heard for place, heard in enumerate(asked) if place not in copies]
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What a replay adds behind one stored piece: its lines from *start* up to *stop*."""
+
+    start: int
+    stop: int
+    joined: bool  # True: nothing is missing between the piece and what follows it
+
+
+def join_replay(
+    pieces: Sequence[Sequence[int]], replay: Sequence[int], live: Sequence[int]
+) -> list[Fill]:
+    """
+    Find where the lines of *replay* are stored, live, or new.
+
+    Args:
+        pieces: Keys of the stored end of this run, oldest first, in unbroken
+            pieces: between two of them is a gap.
+        replay: Keys of the replay, oldest first.
+        live: Keys of the live lines that follow it and may already be in it:
+            those that came before its first frame did. Empty where the replay was
+            cut, because then nothing follows it for sure.
+
+    Returns:
+        One fill for each piece, in their order: the new lines between it and the
+        next piece, or the live lines for the last. Where the replay does not reach
+        a piece, its fill is empty and not joined.
+
+    """
+    end = len(replay) - _longest_overlap(replay, live)
+    fills: list[Fill] = []
+    for piece in reversed(pieces):
+        place = _last_place(piece, replay[:end])
+        if place is not None:
+            fills.append(Fill(place + len(piece), end, joined=True))
+            end = place
+            continue
+        overlap = _longest_overlap(piece, replay[:end])
+        fills.append(Fill(overlap, end, joined=overlap > 0))
+        end = 0
+    return fills[::-1]
+
+
+def _last_place(piece: Sequence[int], replay: Sequence[int]) -> int | None:
+    """Return where *piece* stands whole in *replay*, the last such place; None if nowhere."""
+    if not piece or len(piece) > len(replay):
+        return None
+    # Backwards, so that the first match of the linear search is the last place.
+    wanted, within = list(reversed(piece)), reversed(replay)
+    borders = _borders(wanted)
+    length = 0
+    for passed, key in enumerate(within, start=1):
+        while length and wanted[length] != key:
+            length = borders[length - 1]
+        if wanted[length] == key:
+            length += 1
+        if length == len(wanted):
+            return len(replay) - passed
+    return None
+
+
+def _longest_overlap(first: Sequence[int], second: Sequence[int]) -> int:
+    """
+    Return the length of the longest end of *first* that is the beginning of *second*.
+
+    Linear: the failure function of Knuth, Morris and Pratt over *second*, fed with
+    the end of *first*.
+    """
+    if not second:
+        return 0
+    borders = _borders(second)
+    length = 0
+    for key in first[-len(second) :]:
+        if length == len(second):
+            length = borders[-1]
+        while length and second[length] != key:
+            length = borders[length - 1]
+        if second[length] == key:
+            length += 1
+    return length
+
+
+def _borders(keys: Sequence[int]) -> list[int]:
+    """Return for each prefix of *keys* the length of its longest border."""
+    borders = [0] * len(keys)
+    length = 0
+    for place in range(1, len(keys)):
+        while length and keys[length] != keys[place]:
+            length = borders[length - 1]
+        if keys[length] == keys[place]:
+            length += 1
+        borders[place] = length
+    return borders

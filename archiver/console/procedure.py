@@ -1,0 +1,350 @@
+"""
+How one server is recorded: a main socket that only listens, a second that asks.
+
+Live and replayed lines look the same, so they are told apart by the socket they
+come through. The main socket never asks for a replay; when its first status shows
+that it is subscribed, a second socket is opened, asks once, and is closed as soon
+as the burst is over. Lines of the main socket are held until then.
+
+    main      auth -> status -> send stats -> held lines ...... -> send stats -> lines
+    asking                           open -> auth -> status -> send logs -> burst -> close
+
+A replay has no end mark. It is over when for `replay_quiet` the asking socket has
+brought no more lines than the main one: what both bring is live.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from archiver.console import protocol
+from archiver.console.lines import is_daemon_line
+from archiver.console.messages import ConsoleOutput, DaemonError, Message, Stats, Status
+from archiver.console.stream import OFFLINE, Stream
+from archiver.console.timing import Timing
+
+Step = Callable[[Stream], None]  # what the stream is told, in order
+
+ATTEMPTS = 2  # to get one replay
+
+
+@dataclass(frozen=True, slots=True)
+class WantToken:
+    """Fetch a token other than the present one for the main socket; give it to `renew`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAsking:
+    """Open the second socket after *delay* seconds; answer with `open_asking` or `fail_asking`."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAsking:
+    """Close the second socket, or stop opening it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMain:
+    """Close the main socket: it is of no use."""
+
+    reason: str
+    do: str | None  # what a person can do about it; None: nothing
+    slow: bool  # True: trying again soon will not help
+
+
+Action = WantToken | OpenAsking | CloseAsking | CloseMain
+
+
+class _Stage(Enum):
+    """How far the replay is."""
+
+    SUBSCRIBING = "subscribing"  # until the main socket's first status
+    IDENTIFYING = "identifying"  # until the main socket's stats say which run this is
+    OPENING = "opening"  # until the second socket is open
+    JOINING = "joining"  # until its first status
+    COLLECTING = "collecting"  # the replay
+    CONFIRMING = "confirming"  # until stats say that the run is still the same
+    DONE = "done"
+
+
+class Procedure:
+    """
+    One connection to one server, from the opening of its main socket to its close.
+
+    After each call act on ``actions``, send what the two connections have to send,
+    and pass ``steps`` on to the stream. Call ``advance`` no later than ``next_due``.
+
+    Args:
+        timing: Waits.
+        at: When the socket was opened, microseconds since the epoch.
+
+    """
+
+    def __init__(self, timing: Timing, at: int) -> None:
+        self._timing = timing
+        self.main = protocol.Connection(timing)
+        self.asking: protocol.Connection | None = None
+        self._stage = _Stage.SUBSCRIBING
+        self._due: float | None = None  # of the stage
+        self._ends_by: float | None = None  # the replay, whatever comes
+        self._attempts = 0
+        self._asked_at: float | None = None
+        self._heard_asked: deque[float] = deque()  # lines of the last replay_quiet seconds
+        self._heard_main: deque[float] = deque()
+        self._surplus = 0  # lines of the asking socket less those of the main one
+        self._first_status = True
+        self._cut: str | None = None
+        self._actions: list[Action] = []
+        self._steps: list[Step] = [partial(Stream.open_connection, at=at)]
+
+    @property
+    def is_live(self) -> bool:
+        """True from the main socket's first ``auth success`` on."""
+        return self.main.is_live
+
+    @property
+    def is_replayed(self) -> bool:
+        """True when what can be had from a replay has been had."""
+        return self._stage is _Stage.DONE
+
+    def actions(self) -> list[Action]:
+        """Return what is to be done, in order, once."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    def steps(self) -> list[Step]:
+        """Return what the stream is to be told, in order, once."""
+        steps, self._steps = self._steps, []
+        return steps
+
+    def next_due(self) -> float | None:
+        """Return when ``advance`` has something to do; None: only frames matter."""
+        due = [self._due, self.main.next_due()]
+        if self.asking is not None:
+            due.append(self.asking.next_due())
+        return min((at for at in due if at is not None), default=None)
+
+    # The main socket
+
+    def receive(self, frame: str | bytes, at: int, now: float) -> None:
+        """Take a frame of the main socket; *at* in microseconds, *now* monotonic."""
+        message = self.main.receive_frame(frame, now)
+        self._receive_main_events(at, now)
+        is_first_status = isinstance(message, Status) and self._first_status
+        if isinstance(message, Status):
+            self._first_status = False
+            if message.state == "starting" and not is_first_status:
+                self._stop("the server started", at)  # what came so far is of the run before
+        text = frame if isinstance(frame, str) else frame.decode(errors="replace")
+        self._steps.append(partial(Stream.receive, message=message, frame=text, at=at, mono=now))
+        if self._stage is not _Stage.DONE:
+            self._watch_main(message, at, now, is_first_status=is_first_status)
+
+    def lose(self, count: int, since_at: int, until_at: int) -> None:
+        """Note that *count* lines of the main socket could not be queued."""
+        self._stop("the archive fell behind", since_at)
+        self._steps.append(partial(Stream.lose, count=count, since_at=since_at, until_at=until_at))
+
+    def close(self, code: int | None, reason: str, at: int) -> None:
+        """Note that the main socket is closed; *code* None: without a close frame."""
+        self._stop("the connection was lost", at)
+        self._steps.append(partial(Stream.close_connection, code=code, reason=reason, at=at))
+
+    # The asking socket
+
+    def open_asking(self, jwt: str, *, renew_at: float, now: float) -> None:
+        """Note that the second socket is open, and authenticate it."""
+        if self._stage is _Stage.OPENING:
+            self._stage = _Stage.JOINING
+            self._due = now + self._timing.auth_timeout
+            self.asking = protocol.Connection(self._timing)
+            self.asking.authenticate(jwt, renew_at=renew_at, now=now)
+
+    def receive_asked(self, frame: str | bytes, at: int, now: float) -> None:
+        """Take a frame of the asking socket."""
+        if self.asking is None:
+            return
+        message = self.asking.receive_frame(frame, now)
+        self._receive_asking_events(at, now)
+        if self._stage is _Stage.JOINING and isinstance(message, Status):
+            self._ask(now)
+        elif self._stage is _Stage.COLLECTING:
+            self._collect(message, frame, at, now)
+
+    def fail_asking(self, reason: str, at: int, now: float) -> None:
+        """Note that the second socket could not be opened, or was closed too early."""
+        if self._stage is _Stage.COLLECTING and self._heard_asked:
+            self._cut = reason
+            self._confirm(now)
+        elif self._stage in {_Stage.OPENING, _Stage.JOINING, _Stage.COLLECTING}:
+            self._actions.append(CloseAsking())
+            self.asking = None
+            self._asked_at = None
+            if self._attempts < ATTEMPTS:
+                self._open(delay=self._timing.throttled_wait)
+            else:
+                self._cut = reason
+                self._end(at)
+
+    # Time
+
+    def advance(self, at: int, now: float) -> None:
+        """Let time pass."""
+        self.main.advance(now)
+        self._receive_main_events(at, now)
+        if self.asking is not None:
+            self.asking.advance(now)
+            self._receive_asking_events(at, now)
+        if self._due is None or now < self._due:
+            return
+        match self._stage:
+            case _Stage.SUBSCRIBING:
+                self._identify(now)
+            case _Stage.IDENTIFYING:
+                self._open(delay=0.0)
+            case _Stage.JOINING if self.asking is not None and self.asking.is_live:
+                self._ask(now)
+            case _Stage.JOINING:
+                self.fail_asking("no answer to auth on the second socket", at, now)
+            case _Stage.COLLECTING:
+                self._listen_for_end(now)
+            case _Stage.CONFIRMING:
+                self._end(at)
+            case _Stage.OPENING | _Stage.DONE:
+                self._due = None
+
+    # Private
+
+    def _receive_main_events(self, at: int, now: float) -> None:
+        for event in self.main.events():
+            match event:
+                case protocol.Authenticated():
+                    self._due = now + self._timing.status_timeout
+                    self._steps.append(partial(Stream.authenticate, at=at, mono=now))
+                case protocol.Renewed():
+                    self._steps.append(Stream.renew)
+                case protocol.TokenWanted(reason=reason):
+                    self._actions.append(WantToken(reason))
+                case protocol.Refused(reason=reason, do=do, slow=slow):
+                    self._actions.append(CloseMain(reason, do, slow))
+                case protocol.LogsThrottled():
+                    pass  # this socket never asks for logs
+
+    def _receive_asking_events(self, at: int, now: float) -> None:
+        events = [] if self.asking is None else self.asking.events()
+        for event in events:
+            match event:
+                case protocol.Authenticated():
+                    self._due = now + self._timing.status_timeout
+                case protocol.Refused(reason=reason):
+                    self.fail_asking(reason, at, now)
+                case protocol.TokenWanted(reason=reason):
+                    self.fail_asking(f"the token was refused: {reason}", at, now)
+                case protocol.LogsThrottled():
+                    self.fail_asking("the daemon throttles replays", at, now)
+                case protocol.Renewed():
+                    pass
+
+    def _watch_main(self, message: Message, at: int, now: float, *, is_first_status: bool) -> None:
+        """Draw from a message of the main socket what it means for the replay."""
+        match message:
+            case ConsoleOutput(text=line):
+                if self._stage is _Stage.COLLECTING and not is_daemon_line(line):
+                    self._heard_main.append(now)
+                    self._surplus -= 1
+            case Stats():
+                if self._stage is _Stage.IDENTIFYING:
+                    self._open(delay=0.0)
+                elif self._stage is _Stage.CONFIRMING:
+                    self._end(at)
+            case Status(state="offline"):
+                self._stop(OFFLINE if is_first_status else "the server stopped", at)
+            case Status():
+                if self._stage is _Stage.SUBSCRIBING:
+                    self._identify(now)
+            case _:
+                pass
+
+    def _identify(self, now: float) -> None:
+        self._stage = _Stage.IDENTIFYING
+        self._due = now + self._timing.stats_timeout
+        self.main.ask_stats()
+
+    def _open(self, *, delay: float) -> None:
+        self._attempts += 1
+        self._stage = _Stage.OPENING
+        self._due = None
+        self._actions.append(OpenAsking(delay))
+
+    def _ask(self, now: float) -> None:
+        assert self.asking is not None
+        self.asking.ask_logs()
+        self._stage = _Stage.COLLECTING
+        self._asked_at = now
+        self._ends_by = now + self._timing.replay_timeout
+        self._heard_asked.clear()
+        self._heard_main.clear()
+        self._surplus = 0
+        self._due = now + self._timing.replay_quiet / 4
+
+    def _collect(self, message: Message, frame: str | bytes, at: int, now: float) -> None:
+        if isinstance(message, ConsoleOutput) and not is_daemon_line(message.text):
+            self._heard_asked.append(now)
+            self._surplus += 1
+            text = frame if isinstance(frame, str) else frame.decode(errors="replace")
+            self._steps.append(
+                partial(Stream.receive_asked, message=message, frame=text, at=at, mono=now)
+            )
+        elif isinstance(message, DaemonError):
+            self._cut = "the daemon cannot read its log"
+            self._confirm(now)
+
+    def _listen_for_end(self, now: float) -> None:
+        """End the replay when it has been quiet, or at last when its time is over."""
+        timing = self._timing
+        assert self._asked_at is not None
+        assert self._ends_by is not None
+        for heard in (self._heard_asked, self._heard_main):
+            while heard and heard[0] < now - timing.replay_quiet:
+                heard.popleft()
+        patience = timing.replay_quiet if self._surplus > 0 else timing.replay_empty
+        is_quiet = len(self._heard_asked) <= len(self._heard_main)
+        if is_quiet and now - self._asked_at >= patience:
+            self._confirm(now)
+        elif now >= self._ends_by:
+            self._cut = f"it did not end within {timing.replay_timeout:g} s"
+            self._confirm(now)
+        else:
+            self._due = now + timing.replay_quiet / 4
+
+    def _confirm(self, now: float) -> None:
+        """Ask once more which run this is: it may have ended under the replay."""
+        self._actions.append(CloseAsking())
+        self.asking = None
+        self._stage = _Stage.CONFIRMING
+        self._due = now + self._timing.stats_timeout
+        self.main.ask_stats()
+
+    def _stop(self, reason: str, at: int) -> None:
+        """End the replay early, if it is not over."""
+        if self._stage in {_Stage.OPENING, _Stage.JOINING, _Stage.COLLECTING}:
+            self._actions.append(CloseAsking())
+            self.asking = None
+        if self._stage not in {_Stage.CONFIRMING, _Stage.DONE}:
+            self._cut = reason
+        self._end(at)
+
+    def _end(self, at: int) -> None:
+        """Let the stream resolve what it holds."""
+        if self._stage is not _Stage.DONE:
+            self._stage = _Stage.DONE
+            self._due = None
+            self._steps.append(
+                partial(Stream.end_replay, at=at, asked_at=self._asked_at, cut=self._cut)
+            )

@@ -1,0 +1,375 @@
+"""
+What one server's messages become: its lines, and all that is kept beside them.
+
+Lines that arrive while a replay is asked for are held until it has come, so that
+what was missed finds its place before them. Held frames are journaled; a process
+that is killed while it holds loses nothing that it had committed.
+
+Invariants: live lines keep the order in which the main socket brought them; a
+line counted as live is never added from a replay too; nothing is aligned across
+runs.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from archiver.console import lines, messages
+from archiver.console.alignment import Heard, separate_replay
+from archiver.console.events import Events, is_restoring
+from archiver.console.log import Absence, Log, StoredLine
+from archiver.console.messages import ConsoleOutput, Message, TextMessage
+from archiver.console.records import (
+    Connection,
+    Event,
+    Frame,
+    Gap,
+    Records,
+    Run,
+    Source,
+    StatsSample,
+    StreamState,
+)
+from archiver.console.runs import Runs
+from archiver.console.samples import Samples
+from archiver.console.timing import Timing
+
+HELD_LINES = 20_000  # more are not held for one replay
+
+OFFLINE = "the server is offline"  # why no replay was asked for
+
+_RESTARTED = "restarted while not connected"
+_STOPPED = "stopped while not connected"
+
+# Known in another form, and not kept as events.
+_NOT_EVENTS = (messages.Status, messages.Stats, messages.AuthSuccess)
+
+_LINES_BESIDE: dict[type[Message], Source] = {
+    messages.DaemonMessage: Source.DAEMON_MESSAGE,
+    messages.InstallOutput: Source.INSTALL,
+    messages.TransferLogs: Source.TRANSFER,
+}
+
+
+class Numbers(Protocol):
+    """Gives numbers that were never given before in this archive."""
+
+    def next_run_id(self) -> int:
+        """Return the number of a new run."""
+
+    def next_connection_id(self) -> int:
+        """Return the number of a new connection."""
+
+    def next_gap_id(self) -> int:
+        """Return the number of a new gap."""
+
+    def next_event_id(self) -> int:
+        """Return the number of a new event."""
+
+
+class Stream:
+    """
+    One server's stream.
+
+    Args:
+        server_id: The server's number in the archive.
+        state: What was remembered; a new one for a new server.
+        numbers: Gives ids.
+        timing: Waits and intervals.
+        run: The newest stored run; None if there is none.
+        status: The newest stored status; None if there is none.
+
+    """
+
+    def __init__(
+        self,
+        server_id: int,
+        state: StreamState,
+        numbers: Numbers,
+        timing: Timing,
+        *,
+        run: Run | None = None,
+        status: str | None = None,
+    ) -> None:
+        self.server_id = server_id
+        self.state = state
+        self._numbers = numbers
+        self._timing = timing
+        self._runs = Runs(numbers.next_run_id, run, status)
+        self._samples = Samples(timing.stats_interval)
+        self._events = Events(numbers.next_event_id)
+        self._log = Log(state, numbers.next_gap_id)
+        self._log.run_id = self._runs.run_id
+        self._last_line: float | None = None  # of the live path, monotonic seconds
+        self._connection: Connection | None = None
+        self._first_status = False  # the next status is the first of its connection
+        self._absent_since: int | None = None  # what was printed since then may be missing
+        self._unseen: str | None = None  # the run ended or began since then: how
+        # While a replay is under way
+        self._holding = False
+        self._held: list[tuple[Source, Heard]] = []  # as the main socket brought them
+        self._asked: list[Heard] = []  # as the asking socket brought them
+        self._journaled = False  # frames of this stream are stored
+        # Rows for the next batch
+        self._frames: list[Frame] = []
+        self._frames_done = False
+        self._connections: list[Connection] = []
+        self._changed_events: list[Event] = []
+        self._stats_samples: list[StatsSample] = []
+
+    def restore(
+        self, stored: Iterable[StoredLine], gaps: Iterable[Gap], frames: Sequence[Frame]
+    ) -> None:
+        """
+        Take up what an earlier process stored.
+
+        Args:
+            stored: The newest lines of the server, oldest first.
+            gaps: Its gaps that are not closed and lie among those lines, oldest first.
+            frames: Journaled frames of a replay that was never resolved, oldest first.
+
+        """
+        self._log.restore(stored, gaps)
+        if not frames:
+            return
+        self._holding = self._journaled = True
+        self._absent_since = self.state.last_frame_at
+        self._log.connection_id = frames[0].connection_id
+        for frame in frames:
+            message, at = messages.parse_message(frame.frame), frame.received_at
+            if isinstance(message, ConsoleOutput):
+                self._receive_line(message.text, at, at / 1e6, asked=frame.asked)
+            elif isinstance(message, TextMessage) and (source := _LINES_BESIDE.get(type(message))):
+                self._add_live(source, Heard(0, at / 1e6, at, message.text))
+        self.end_replay(
+            frames[-1].received_at,
+            asked_at=self._asked[0].mono if self._asked else None,
+            cut="the collector ended during a replay",
+        )
+        self._log.connection_id = None
+        self._last_line = None  # its clock was another process's
+
+    # What happens to it
+
+    def open_connection(self, at: int) -> None:
+        """Note that a socket was opened."""
+        self._connection = Connection(self._numbers.next_connection_id(), at)
+        self._log.connection_id = self._connection.id
+        self._touch_connection()
+
+    def authenticate(self, at: int, mono: float) -> None:
+        """Note that the connection is live; hold its lines until ``end_replay``."""
+        if self._connection is not None:
+            self._connection.authenticated_at = at
+            self._touch_connection()
+        self._runs.connect(at, mono)
+        self._absent_since = self.state.last_frame_at
+        self._first_status = True
+        self._holding = True
+
+    def renew(self) -> None:
+        """Note that the token was renewed: nothing else follows from it."""
+        if self._connection is not None:
+            self._connection.renewals += 1
+            self._touch_connection()
+
+    def receive(self, message: Message, frame: str, at: int, mono: float) -> None:
+        """
+        Take one message of the main socket.
+
+        Args:
+            message: What *frame* says.
+            frame: As received, for the journal.
+            at: When, microseconds since the epoch.
+            mono: The same, monotonic seconds.
+
+        """
+        if isinstance(message, ConsoleOutput):
+            if self._holding:
+                self._journal(frame, at, asked=False)
+            self._receive_line(message.text, at, mono, asked=False)
+        elif isinstance(message, messages.Stats):
+            self._receive_stats(message, at, mono)
+        elif isinstance(message, messages.Status):
+            self._receive_status(message.state, at, mono)
+        elif isinstance(message, _NOT_EVENTS):
+            pass
+        elif (source := _LINES_BESIDE.get(type(message))) and not is_restoring(message):
+            assert isinstance(message, TextMessage)
+            if self._holding:
+                self._journal(frame, at, asked=False)
+            self._add_live(source, Heard(0, mono, at, message.text))
+        else:
+            connection_id = None if self._connection is None else self._connection.id
+            event = self._events.receive(message, at, connection_id)
+            if all(event is not row for row in self._changed_events):
+                self._changed_events.append(event)
+        if not self._holding:
+            self.state.last_frame_at = at
+
+    def receive_asked(self, message: Message, frame: str, at: int, mono: float) -> None:
+        """Take one message of the asking socket; only console lines matter."""
+        if isinstance(message, ConsoleOutput) and self._holding:
+            self._journal(frame, at, asked=True)
+            self._receive_line(message.text, at, mono, asked=True)
+
+    def lose(self, count: int, since_at: int, until_at: int) -> None:
+        """Note that *count* lines could not be queued: the archive fell behind."""
+        self.end_replay(since_at, cut="the archive fell behind")
+        reason = "lines came faster than they could be stored"
+        self._log.note_gap(reason, since_at, until_at, lower=count, upper=count)
+
+    def close_connection(self, code: int | None, reason: str, at: int) -> None:
+        """Note that the socket was closed; *code* None: without a close frame."""
+        self.end_replay(at, cut="the connection was lost")
+        if self._connection is not None:
+            self._connection.closed_at = at
+            self._connection.close_code = code
+            self._connection.close_reason = lines.searchable_text(reason)[:200]
+            self._touch_connection()
+            self._connection = self._log.connection_id = None
+
+    def end_replay(self, at: int, *, asked_at: float | None = None, cut: str | None = None) -> None:
+        """
+        Resolve what is held: the replay, then the lines that came meanwhile.
+
+        Args:
+            at: When, microseconds.
+            asked_at: When the replay was asked for, monotonic seconds; None: it was not.
+            cut: Why there is no replay, or may be more of it; None: it is whole.
+
+        """
+        if not self._holding:
+            return
+        held, self._held = self._held, []
+        asked, self._asked = self._asked, []
+        self._holding = False
+        self._frames.clear()
+        if self._journaled:
+            self._journaled = False
+            self._frames_done = True
+        live = [heard for source, heard in held if source is Source.LIVE]
+        replay: list[Heard] = []
+        if asked_at is not None:
+            window = self._timing.twin_window
+            replay = separate_replay(asked, live, asked_at=asked_at, window=window)
+        absence = Absence(self._absent_since, self._unseen)
+        if replay:
+            new = self._log.add_replay(replay, live, at, absence=absence, cut=cut)
+            self._count_replay(len(replay), new)
+        elif self._unseen or (self._absent_since is not None and cut != OFFLINE):
+            self._log.miss_replay(at, absence, cut or "the replay was empty")
+        for source, heard in held:
+            self._log.append(source, heard)
+        self._absent_since = self._unseen = None
+        self.state.last_frame_at = at
+
+    # What comes of it
+
+    def take(self) -> Records | None:
+        """Return all that was added or changed since the last call; None: nothing."""
+        if self._frames:
+            self._journaled = True
+        log, runs = self._log, self._runs
+        self.state.run_id = runs.run_id
+        records = Records(
+            server_id=self.server_id,
+            state=self.state,
+            lines=log.lines,
+            runs=runs.changed,
+            connections=self._connections,
+            gaps=log.gaps,
+            events=self._changed_events,
+            status_changes=runs.changes,
+            stats_samples=self._stats_samples,
+            moved=log.moved,
+            frames=self._frames,
+            frames_done=self._frames_done,
+        )
+        if not records:
+            return None
+        log.lines, log.gaps, log.moved = [], [], []
+        runs.changed, runs.changes = [], []
+        self._connections, self._changed_events = [], []
+        self._stats_samples, self._frames, self._frames_done = [], [], False
+        return records
+
+    # Its parts
+
+    def _receive_line(self, raw: str, at: int, mono: float, *, asked: bool) -> None:
+        if lines.is_daemon_line(raw):
+            if not asked:  # the asking socket brings copies of them
+                self._runs.receive_daemon_line(raw)
+                self._add_live(Source.DAEMON, Heard(0, mono, at, raw))
+            return
+        key = lines.comparison_key(raw)
+        if not key:
+            return  # a blank line: replays have them, the live path never does
+        heard = Heard(lines.hash_key(key), mono, at, raw)
+        if asked:
+            self._asked.append(heard)
+            return
+        self._last_line = mono
+        self._add_live(Source.LIVE, heard)
+
+    def _add_live(self, source: Source, heard: Heard) -> None:
+        if self._connection is not None and source is Source.LIVE:
+            self._connection.lines_live += 1
+            self._touch_connection()
+        if not self._holding:
+            self._log.append(source, heard)
+            return
+        self._held.append((source, heard))
+        if len(self._held) > HELD_LINES:
+            self.end_replay(heard.observed_at, cut="too many lines to hold")
+
+    def _receive_status(self, status: str, at: int, mono: float) -> None:
+        previous = self._runs.status
+        known_until = None
+        if self._first_status:
+            self._first_status = False
+            known_until = self._absent_since or 0
+        elif status == "starting" and status != previous:
+            # What is held belongs to the run before.
+            self.end_replay(at, cut="the server started")
+        began = self._runs.receive_status(status, at, mono, known_until=known_until)
+        if began:
+            self._begin_run()
+        if known_until and previous not in {None, "offline", status}:
+            if began:
+                self._unseen = _RESTARTED
+            elif status == "offline":
+                self._unseen = _STOPPED
+
+    def _receive_stats(self, stats: messages.Stats, at: int, mono: float) -> None:
+        run_id = self._runs.run_id
+        boot = self._runs.receive_stats(stats, at, mono, self._last_line)
+        if self._runs.run_id != run_id:
+            if boot is None or self._holding:
+                self._begin_run()
+            else:
+                self._log.run_id = self._runs.run_id
+                self._log.move_lines(boot)
+            if boot is not None and self._holding and self._absent_since is not None:
+                self._unseen = _RESTARTED
+        sample = self._samples.receive(stats, at, self._runs.run_id)
+        if sample is not None:
+            self._stats_samples.append(sample)
+
+    def _begin_run(self) -> None:
+        self._log.run_id = self._runs.run_id
+        self._log.begin_run()
+
+    def _count_replay(self, replayed: int, new: int) -> None:
+        if self._connection is not None:
+            self._connection.lines_recovered += new
+            self._connection.lines_repeated += replayed - new
+            self._touch_connection()
+
+    def _touch_connection(self) -> None:
+        connection = self._connection
+        if connection is not None and connection not in self._connections[-1:]:
+            self._connections.append(connection)
+
+    def _journal(self, frame: str, at: int, *, asked: bool) -> None:
+        if self._connection is not None:
+            self._frames.append(Frame(self._connection.id, asked, at, lines.scrub(frame)))

@@ -1,0 +1,85 @@
+"""The stored end of one stream: what a replay is compared with."""
+
+from array import array
+
+from archiver.console.records import Gap
+
+TAIL_LINES = 450  # three replays of the default size
+
+
+class Piece:
+    """
+    Unbroken stored lines, oldest first: key, place and time of each.
+
+    Three arrays rather than objects: thousands of streams are held at once.
+    """
+
+    __slots__ = ("gap", "keys", "seqs", "times")
+
+    def __init__(self, gap: Gap | None) -> None:
+        self.gap = gap  # the gap before it; None: no gap, or too old to matter
+        self.keys = array("q")
+        self.seqs = array("q")
+        self.times = array("q")  # observed_at
+
+    def append(self, key: int, seq: int, observed_at: int) -> None:
+        """Add the newest line."""
+        self.keys.append(key)
+        self.seqs.append(seq)
+        self.times.append(observed_at)
+
+    def extend(self, other: "Piece") -> None:
+        """Add the lines of *other*, which follow without a gap."""
+        self.keys.extend(other.keys)
+        self.seqs.extend(other.seqs)
+        self.times.extend(other.times)
+
+    def cut(self, count: int) -> None:
+        """Forget the *count* oldest lines."""
+        del self.keys[:count], self.seqs[:count], self.times[:count]
+
+
+class Tail:
+    """The newest stored container lines of the current run, in unbroken pieces."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+
+    def __len__(self) -> int:
+        return sum(len(piece.keys) for piece in self.pieces)
+
+    def append(self, key: int, seq: int, observed_at: int) -> None:
+        """Add the newest line to the last piece."""
+        if not self.pieces:
+            self.pieces.append(Piece(None))
+        last = self.pieces[-1]
+        last.append(key, seq, observed_at)
+        if len(last.keys) >= 2 * TAIL_LINES:
+            last.cut(TAIL_LINES)
+            last.gap = None
+            self.pieces = [last]
+
+    def break_off(self, gap: Gap) -> None:
+        """Begin a new piece behind *gap*."""
+        self.pieces.append(Piece(gap))
+        while len(self.pieces) > 1 and len(self) - len(self.pieces[0].keys) > TAIL_LINES:
+            del self.pieces[0]
+
+    def join(self, piece: Piece, follower: Piece) -> None:
+        """Make one piece of two between which no line is missing any more."""
+        piece.extend(follower)
+        self.pieces.remove(follower)
+
+    def keep_since(self, observed_at: int) -> list[int]:
+        """Forget the lines observed before *observed_at*; return the seqs of the others."""
+        kept = Piece(None)
+        for piece in self.pieces:
+            for key, seq, time in zip(piece.keys, piece.seqs, piece.times, strict=True):
+                if time >= observed_at:
+                    kept.append(key, seq, time)
+        self.pieces = [kept] if kept.keys else []
+        return kept.seqs.tolist()
+
+    def clear(self) -> None:
+        """Forget everything: a new run began, and its log starts empty."""
+        self.pieces.clear()
