@@ -1,7 +1,7 @@
 """
 What clients did to the panel and its nodes, with the time of each: tests assert on it.
 
-Counted are ``requests`` (of the client API, by the path's last word as well), ``tokens``,
+Counted are ``requests`` (of the client API), ``tokens``,
 ``refused`` (HTTP 429), ``sockets``, ``turned away`` (before the upgrade), ``auths``,
 ``replays``, ``stats``, ``commands``, ``throttled``, ``lines dropped`` and ``events dropped``.
 """

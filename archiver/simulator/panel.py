@@ -17,11 +17,11 @@ from archiver.simulator import tokens
 from archiver.simulator.clock import SECOND, Clock
 from archiver.simulator.counters import Counters
 from archiver.simulator.daemon import GameServer
+from archiver.simulator.limits import Minute
 from archiver.simulator.settings import Settings
 
 Fields = dict[str, Any]
 
-WINDOW = 60 * SECOND  # of every limit
 RESOURCES_CACHED = 20 * SECOND
 LOGIN = "<!DOCTYPE html>\n<html><head><title>Login</title></head><body></body></html>\n"
 TOO_MANY = 429
@@ -46,23 +46,6 @@ class Response(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
-
-
-class _Limit:
-    """Laravel's limiter: so many in the minute that begins with the first."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.used = 0
-        self.ends_at = 0
-
-    def take(self, now: int) -> bool:
-        if now >= self.ends_at:
-            self.used, self.ends_at = 0, now + WINDOW
-        if self.used >= self.most:
-            return False
-        self.used += 1
-        return True
 
 
 class Panel:
@@ -94,9 +77,9 @@ class Panel:
         self._servers = servers
         self._counters = counters
         self._faults: list[tuple[str, Response]] = []
-        self._requests = _Limit(settings.requests_a_minute)
+        self._requests = Minute(settings.requests_a_minute)
         limited = settings.limited and settings.token_limit
-        self._tokens = {uuid: _Limit(settings.token_limit or 0) for uuid in servers if limited}
+        self._tokens = {uuid: Minute(settings.token_limit or 0) for uuid in servers if limited}
         self._resources: dict[str, tuple[int, Fields]] = {}
         self._issued = 0
 
@@ -316,7 +299,7 @@ class Panel:
             self._resources[server.uuid] = cached
         return _json({"object": "stats", "attributes": cached[1]})
 
-    def _show_limit(self, response: Response, limit: _Limit) -> None:
+    def _show_limit(self, response: Response, limit: Minute) -> None:
         # Two throttles, one header: the smaller rest is the one shown.
         rest = limit.most - limit.used
         shown = int(response.headers.get("X-RateLimit-Remaining", rest + 1))
@@ -324,7 +307,7 @@ class Panel:
             response.headers["X-RateLimit-Limit"] = str(limit.most)
             response.headers["X-RateLimit-Remaining"] = str(rest)
 
-    def _too_many(self, limit: _Limit) -> Response:
+    def _too_many(self, limit: Minute) -> Response:
         response = _error(TOO_MANY)
         self._show_limit(response, limit)
         wait = -(-(limit.ends_at - self._clock.now) // SECOND)

@@ -11,7 +11,6 @@ router/router_server_ws.go; pelican-dev/wings 090841d router/websocket/limiter.g
 """
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Protocol, TypeVarTuple
@@ -21,6 +20,8 @@ from archiver.simulator import frames, tokens
 from archiver.simulator.clock import SECOND, Clock
 from archiver.simulator.counters import Counters
 from archiver.simulator.daemon import GameServer
+from archiver.simulator.limits import Bucket
+from archiver.simulator.listener import Listener
 from archiver.simulator.settings import Settings
 
 Ts = TypeVarTuple("Ts")
@@ -38,6 +39,8 @@ POWER = {  # permission that a power action takes
     "restart": "control.restart",
     "kill": "control.stop",
 }
+EXPIRED = "jwt: exp claim is invalid"
+DENIED = "jwt: created too far in past (denylist)"
 UNEXPECTED = "an unexpected error was encountered while handling this request"
 POWER_LOCKED = (
     "another power action is currently being processed for this server, please try again later"
@@ -54,83 +57,6 @@ class Sink(Protocol):
 
     def close(self, code: int, reason: str, at: int, /) -> None:
         """Be closed; code 1006 is a cut without a close frame."""
-
-
-class _Bucket:
-    """golang.org/x/time/rate: a burst, then one per interval."""
-
-    def __init__(self, burst: int, interval: float, now: int) -> None:
-        self._burst = burst
-        self._interval = interval * SECOND
-        self._tokens = float(burst)
-        self._at = now
-        self._denied = False
-
-    def take(self, now: int) -> bool:
-        self._tokens = min(self._burst, self._tokens + (now - self._at) / self._interval)
-        self._at = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        self._denied = False
-        return True
-
-    def tell(self) -> bool:
-        """Whether this refusal is the first since something passed."""
-        told, self._denied = self._denied, True
-        return not told
-
-
-class _Listener:
-    """The goroutine of one subscription: takes from its channels, writes to the socket."""
-
-    def __init__(self, session: "Session") -> None:
-        self._session = session
-        self._held: tuple[str, bytes] | None = None  # in its hands, while the write waits
-        self._ring: deque[bytes] = deque()
-
-    def offer_line(self, message: bytes) -> bool:
-        session = self._session
-        if not session.paused:
-            session.send(message)
-        elif self._held is None:
-            self._held = ("console output", message)
-        elif len(self._ring) < session.settings.ring:
-            self._ring.append(message)
-        else:
-            return False
-        return True
-
-    def force_line(self, message: bytes) -> None:
-        if not self.offer_line(message):
-            self._session.count("lines dropped")
-            if self._ring:
-                self._ring.popleft()
-                self._ring.append(message)
-
-    def offer_event(self, event: str, message: bytes) -> None:
-        session = self._session
-        if not session.paused:
-            session.send(message, event)
-        elif self._held is None:
-            self._held = (event, message)
-        else:
-            session.clock.after(session.settings.patience, self._offer_again, event, message)
-
-    def _offer_again(self, event: str, message: bytes) -> None:
-        if self._session.paused:
-            self._session.count("events dropped")
-        else:
-            self._session.send(message, event)
-
-    def write_on(self) -> None:
-        """Write what waited."""
-        if self._held is not None:
-            event, message = self._held
-            self._held = None
-            self._session.send(message, event)
-        while self._ring:
-            self._session.send(self._ring.popleft())
 
 
 class Session:
@@ -166,17 +92,17 @@ class Session:
         self._random = random
         self._sink = sink
         self._claims: tokens.Claims | None = None
-        self._valid_until = 0
+        self._issued_at = self._valid_until = 0
         self._refusal: str | None = None  # why the token is no good, apart from its age
-        self._listeners: list[_Listener] = []
+        self._listeners: list[Listener] = []
         self._waiting: list[bytes] = []  # answers, while the reader is slow
         now = clock.now
-        self._every = _Bucket(10, 0.2, now)
+        self._every = Bucket(10, 0.2, now)
         self._limits = {
-            "auth": _Bucket(2, 5, now),
-            "send logs": _Bucket(2, 5, now),
-            "send command": _Bucket(10, 1, now),
-            "": _Bucket(4, 1, now),  # all others together
+            "auth": Bucket(2, 5, now),
+            "send logs": Bucket(2, 5, now),
+            "send command": Bucket(10, 1, now),
+            "": Bucket(4, 1, now),  # all others together
         }
         server.viewers[self] = None
         counters.opened(server.uuid, now)
@@ -243,7 +169,7 @@ class Session:
         self.open = False
         del self.server.viewers[self]
         for listener in self._listeners:
-            self.server.listeners.remove(listener)
+            self.server.console.listeners.remove(listener)
         self._counters.closed(self.server.uuid)
 
     # What it sends
@@ -266,9 +192,11 @@ class Session:
             self._sink.send(message, self.clock.now)
 
     def _token_error(self) -> str | None:
-        if self.clock.now < self._valid_until:
-            return self._refusal
-        return "jwt: no jwt present" if self._claims is None else "jwt: exp claim is invalid"
+        if self.clock.now >= self._valid_until:
+            return EXPIRED if self._claims else "jwt: no jwt present"
+        if self._issued_at < self.server.tokens_from:
+            return DENIED
+        return self._refusal
 
     def _send_error(self, event: str, text: str) -> None:
         number = UUID(int=self._random.getrandbits(128), version=4)
@@ -285,7 +213,8 @@ class Session:
         for name, bucket in (("global", self._every), (event, limit)):
             if not bucket.take(now):
                 self.count("throttled")
-                if bucket.tell():
+                if not bucket.told:
+                    bucket.told = True
                     self._write(frames.frame("throttled", name))
                 return False
         return True
@@ -324,19 +253,19 @@ class Session:
             server.kill()
             return
         if action == "start":
-            taken = server.start() or server.running
+            taken = server.start() or server.console.running
         else:
             taken = server.stop(then_start=action == "restart")
         if not taken:
             self._send_error("daemon error", POWER_LOCKED)
 
     def _replay(self) -> None:
-        if not self.server.running:
+        if not self.server.console.running:
             return  # no frame, no error
         if not self.server.log_readable:
             self._send_error("daemon error", UNEXPECTED)
             return
-        self._send_lines(iter(self.server.replay()))
+        self._send_lines(iter(self.server.console.replay()))
 
     def _send_lines(self, lines: Iterator[str]) -> None:
         """Send one line of a replay; the next a little later, others may come between."""
@@ -361,9 +290,9 @@ class Session:
 
     def _claims_error(self, claims: tokens.Claims) -> str | None:
         if self.clock.now // SECOND > claims["exp"]:
-            return "jwt: exp claim is invalid"
-        if claims["iat"] * SECOND < self.server.node.started_at:
-            return "jwt: created too far in past (denylist)"
+            return EXPIRED
+        if claims["iat"] * SECOND < self.server.tokens_from:
+            return DENIED
         scoped = claims.get("scope") == "websocket" or not self.settings.limited
         if not scoped or not tokens.permits(claims, "websocket.connect"):
             return "jwt: missing connect permission"
@@ -371,6 +300,7 @@ class Session:
 
     def _accept(self, claims: tokens.Claims, first: bool) -> None:  # noqa: FBT001 - called by the clock, which passes positions
         self._claims = claims
+        self._issued_at = claims["iat"] * SECOND
         self._valid_until = (claims["exp"] + 1) * SECOND
         mismatch = claims["server_uuid"] != self.server.uuid
         self._refusal = "jwt: server uuid mismatch" if mismatch else None
@@ -383,9 +313,9 @@ class Session:
 
     def _subscribe(self) -> None:
         if self.open:
-            listener = _Listener(self)
+            listener = Listener(self)
             self._listeners.append(listener)
-            self.server.listeners.append(listener)
+            self.server.console.listeners.append(listener)
 
     def _greet(self) -> None:
         server = self.server

@@ -14,10 +14,11 @@ from uuid import UUID
 from archiver.simulator import games
 from archiver.simulator.clock import SECOND, Clock, seeded
 from archiver.simulator.counters import Counters
-from archiver.simulator.daemon import GameServer, Node, TrueEvent, TrueLine, TrueRun
+from archiver.simulator.daemon import GameServer, Node
 from archiver.simulator.panel import Panel, Response
-from archiver.simulator.session import Session, Sink
+from archiver.simulator.session import CUT, Session, Sink
 from archiver.simulator.settings import Settings
+from archiver.simulator.truth import TrueLine
 
 Ts = TypeVarTuple("Ts")
 
@@ -55,7 +56,7 @@ class World:
         self._origins: set[str] | None = None  # None: only the panel's own
         key = "ptlc_" + "".join(random.choices(KEY_LETTERS, k=43))
         self._nodes = [
-            Node(f"node-{number + 1:02}", random.randbytes(32), start)
+            Node(f"node-{number + 1:02}", random.randbytes(32))
             for number in range(self.settings.nodes)
         ]
         self._servers = self._build_servers(random)
@@ -96,8 +97,6 @@ class World:
         self._begun = True
         if now is not None and self.settings.start is None:
             self._clock.now = now
-        for node in self._nodes:
-            node.started_at = self._clock.now - 86_400 * SECOND
         if self.settings.booted:
             for server in self._servers.values():
                 server.begin()
@@ -193,12 +192,12 @@ class World:
         server = self._servers[uuid]
         return Session(self._clock, self.settings, server, self.counters, random=random, sink=sink)
 
-    # What happens to servers
+    # What happens: more of it is on the servers themselves
 
     def print_line(self, server: str, raw: str | bytes) -> None:
         """Let the game print one line; it may hold newlines and be any bytes."""
         written = raw.encode("utf-8", "replace") if isinstance(raw, str) else raw
-        self.server(server).print(written + b"\n")
+        self.server(server).console.print(written + b"\n")
 
     def boot(self, server: str) -> None:
         """Start a server."""
@@ -212,94 +211,51 @@ class World:
         """Stop a server and start it again."""
         self.server(server).stop(then_start=True)
 
-    def kill(self, server: str) -> None:
-        """Kill a server."""
-        self.server(server).kill()
-
     def crash(self, server: str, exit_code: int = 1, *, out_of_memory: bool = False) -> None:
         """Let a game crash."""
         self.server(server).crash(exit_code, out_of_memory=out_of_memory)
 
     def rotate_log(self, server: str) -> None:
-        """Let the docker log be removed at its 5 MB, now."""
-        self.server(server).rotate_log()
-
-    def wedge(self, server: str) -> None:
-        """Freeze the live console of a server for everybody; stats and replays go on."""
-        self.server(server).wedge()
-
-    def publish(self, server: str, event: str, *args: str) -> None:
-        """Send any event to all who listen to a server."""
-        self.server(server).publish(event, *args)
-
-    def say_as_daemon(self, server: str, text: str) -> None:
-        """Print a daemon line."""
-        self.server(server).say_as_daemon(text)
+        """Remove the docker log, as at its 5 MB."""
+        self.server(server).console.rotate_log()
 
     def suspend(self, server: str, *, cut: bool = True) -> None:
         """
-        Suspend a server.
+        Suspend a server, until its ``suspended`` is set back.
 
         Args:
             server: Which.
-            cut: Close its sockets, as newer daemons do; a restore on Pelican suspends
-                without it.
+            cut: Stop it and close its sockets, as newer daemons do; a restore on Pelican
+                suspends without.
 
         """
         found = self.server(server)
         found.suspended = True
         if cut:
             if self.settings.limited:
-                self._close(found, 1006)
+                found.close_sockets(CUT)
             found.kill()
-
-    def unsuspend(self, server: str) -> None:
-        """End the suspension."""
-        self.server(server).suspended = False
-
-    def install(self, server: str, *, seconds: float = 5.0) -> None:
-        """Install a server again; it must be offline. Its output is for administrators."""
-        found = self.server(server)
-        found.installing = True
-        found.publish("install started", "")
-        found.publish(
-            "daemon message", "Starting installation process, this could take a few minutes..."
-        )
-        for step in range(5):
-            text = f"fetching part {step + 1} of 5"
-            self._clock.after(seconds * step / 5, found.publish, "install output", text)
-        self._clock.after(seconds, self._end_install, found)
-
-    def _end_install(self, server: GameServer) -> None:
-        server.installing = False
-        server.publish("daemon message", "Installation process completed.")
-        server.publish("install completed", "")
 
     def delete(self, server: str) -> None:
         """Delete a server."""
         found = self.server(server)
-        found.publish("deleted", "null")
+        found.console.publish("deleted", "null")
         found.kill()
         found.deleted = True
-        self._close(found, 1006 if self.settings.limited else 1001, "server deleted")
+        found.close_sockets(CUT if self.settings.limited else 1001, "server deleted")
 
     def permit(self, server: str, *permissions: str) -> None:
-        """Give new tokens of a server these permissions only; its sockets are cut where newer."""
+        """Give a server's new tokens these permissions, refuse the old; newer: cut its sockets."""
         found = self.server(server)
         found.permissions = permissions
+        found.tokens_from = self.now
         if self.settings.limited:
-            self._close(found, 1006)
+            found.close_sockets(CUT)
 
-    # Faults
-
-    def drop_sockets(self, server: str | None = None, code: int = 1006, reason: str = "") -> None:
+    def drop_sockets(self, server: str | None = None, code: int = CUT, reason: str = "") -> None:
         """Close all sockets of a server, or of all; 1006 cuts without a close frame."""
         for found in self.servers if server is None else [self.server(server)]:
-            self._close(found, code, reason)
-
-    def _close(self, server: GameServer, code: int, reason: str = "") -> None:
-        for viewer in tuple(server.viewers):
-            viewer.close(code, reason)
+            found.close_sockets(code, reason)
 
     def stall(self, session: Session, seconds: float) -> None:
         """Let the reader of one socket be slow for a while."""
@@ -312,21 +268,15 @@ class World:
 
         Afterwards it refuses tokens issued before it started.
         """
-        self.begin()
-        for found in self._nodes:
-            if node in (None, found.name):
-                for server in self._servers.values():
-                    if server.node is found:
-                        self._close(server, 1006)
-                found.up = False
-                self._clock.after(seconds, self._start_daemon, found)
+        for server in self.servers:
+            if node in (None, server.node.name):
+                server.node.up = server.console.attached = False
+                server.close_sockets(CUT)
+                self._clock.after(seconds, self._start_daemon, server)
 
-    def _start_daemon(self, node: Node) -> None:
-        node.up = True
-        node.started_at = self._clock.now
-        for server in self._servers.values():
-            if server.node is node:
-                server.attach_again()
+    def _start_daemon(self, server: GameServer) -> None:
+        server.node.up = True
+        server.attach_again()
 
     def fail_requests(
         self, status: int, count: int = 1, *, body: str | None = None, containing: str = ""
@@ -335,45 +285,27 @@ class World:
         Let the next requests fail.
 
         Args:
-            status: The HTTP status; 200 with a body of HTML is what a proxy's page looks like.
+            status: The HTTP status; a proxy's page may come with 200.
             count: How many.
             body: Instead of the panel's own error; HTML if it begins with ``<``.
             containing: Only requests with this in their path, such as ``/websocket``.
 
         """
-        self.begin()
         self.panel.fail_requests(status, count, body, containing)
 
     def refuse_origin(self, *allowed: str) -> None:
-        """Let nodes accept only these origins, not the panel's; none given: no origin."""
+        """Let nodes accept only these origins; the panel's own URL is not among them."""
         self._origins = set(allowed)
-
-    def accept_origin(self) -> None:
-        """Let nodes accept the panel's URL as origin again."""
-        self._origins = None
 
     def skew(self, seconds: float) -> None:
         """Set the panel's clock ahead of the nodes' by this much; it may be negative."""
         self.panel.skew = seconds
 
-    # The truth
-
     def truth(self, server: str) -> list[TrueLine]:
-        """Return every line that the game printed, oldest first."""
-        return self.server(server).lines
+        """
+        Return every line that the game printed, oldest first.
 
-    def runs(self, server: str) -> list[TrueRun]:
-        """Return the lives of the game process, oldest first."""
-        return self.server(server).runs
-
-    def statuses(self, server: str) -> list[TrueEvent]:
-        """Return every change of the status as it really was."""
-        return self.server(server).statuses
-
-    def daemon_lines(self, server: str) -> list[TrueEvent]:
-        """Return the daemon's lines inside the console, whether or not anybody got them."""
-        return self.server(server).daemon_lines
-
-    def commands(self, server: str) -> list[TrueEvent]:
-        """Return the commands that reached the game."""
-        return self.server(server).commands
+        The server's ``runs``, ``statuses``, ``commands`` and ``console.daemon_lines``
+        hold the rest of the truth.
+        """
+        return self.server(server).console.lines
