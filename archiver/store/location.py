@@ -58,13 +58,9 @@ def parse(url: str) -> Location:
         return Location(str(path), path)
     if scheme in {"postgresql", "postgres", "postgresql+psycopg"}:
         return _parse_postgresql(url)
-    raise errors.ConfigError(
-        f"database URL begins with {scheme!r}, which is not an archive's"
-        if scheme != "sqlite"
-        else "database URL names no file",
-        where="database_url",
-        do=_EXAMPLES,
-    )
+    # What was given is not quoted: without its "://" it may be all password.
+    what = "names no file" if scheme == "sqlite" else "is neither SQLite's nor PostgreSQL's"
+    raise errors.ConfigError(f"database URL {what}", where="database_url", do=_EXAMPLES)
 
 
 def _parse_postgresql(url: str) -> Location:

@@ -73,12 +73,9 @@ _SQLITE = {
 
 # SQLSTATE, whole or its class -> what, do, retryable.
 # PostgreSQL 18, appendix A "PostgreSQL Error Codes".
-_POSTGRESQL = {
-    "": ("database cannot be reached", "see that PostgreSQL runs and accepts connections", True),
+_POSTGRESQL: dict[str | None, tuple[str, str, bool]] = {
     "08": ("connection to the database was lost", "see that PostgreSQL runs", True),
     "25006": ("database is read-only", "see whether it is a standby, or out of space", True),
-    "28": ("database refuses the user", "correct user and password in database_url", False),
-    "3D000": ("database does not exist", "create it: createdb NAME", False),
     "40": ("transaction was rolled back by the database", "nothing: it is tried again", True),
     "42501": ("user may not do this", "grant the user its own schema", False),
     "53": ("database is out of space, memory or connections", "free what its log names", True),
@@ -86,6 +83,8 @@ _POSTGRESQL = {
     "57": ("database is shutting down or starting", "nothing: it is tried again", True),
     "58": ("database reports an I/O error", "look at its log", True),
 }
+# libpq gives no SQLSTATE where a connection fails, whatever the reason.
+_UNREACHABLE = ("database cannot be reached", "see that it runs and lets this user in", True)
 
 
 def explain(exc: BaseException | None, where: Location) -> RefusedError | None:
@@ -93,17 +92,24 @@ def explain(exc: BaseException | None, where: Location) -> RefusedError | None:
     if isinstance(exc, sqlite3.Error):
         code = getattr(exc, "sqlite_errorcode", None)  # None: raised by the module itself
         found = None if code is None else _SQLITE.get(code & 0xFF)
+        said = getattr(exc, "sqlite_errorname", "")
     elif exc is not None and hasattr(exc, "sqlstate"):
-        state = exc.sqlstate or ""
-        found = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
-        if not state and type(exc).__name__ not in {"OperationalError", "ConnectionTimeout"}:
-            found = None  # the driver's own complaint about what it was given
+        found = _POSTGRESQL.get(exc.sqlstate) or _POSTGRESQL.get((exc.sqlstate or "")[:2])
+        # The first line only: what follows may quote a row.
+        said = str(exc).strip().partition("\n")[0]
+        if exc.sqlstate is None and _is_operational(exc):
+            found, said = _UNREACHABLE, " ".join(str(exc).split())
     else:
         found = None
     if found is None:
         return None
     what, do, retryable = found
-    return RefusedError(what, where=str(where), do=do, retryable=retryable)
+    return RefusedError(f"{what} ({said})", where=str(where), do=do, retryable=retryable)
+
+
+def _is_operational(exc: BaseException) -> bool:
+    # By name, because psycopg may not be there to compare with.
+    return any(kind.__name__ == "OperationalError" for kind in type(exc).__mro__)
 
 
 @contextmanager

@@ -57,6 +57,7 @@ class Session:
                 isolation_level=None,
                 check_same_thread=False,
             )
+            connection.execute("PRAGMA query_only = ON")
         return cls(connection, sqlite3.Error, where)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -88,7 +89,7 @@ def connect_postgresql(where: Location) -> tuple[Any, type[Exception]]:
     Connect to PostgreSQL; return the connection and the class of its errors.
 
     Raises:
-        ConfigError: The driver is not installed.
+        ConfigError: The driver is not installed, or does not know an option.
         RefusedError: The database refuses.
 
     """
@@ -100,5 +101,12 @@ def connect_postgresql(where: Location) -> tuple[Any, type[Exception]]:
             where=str(where),
             do="pip install 'console-archiver[postgres]'",
         ) from exc
-    with refusals.telling(psycopg.Error, where):
-        return psycopg.connect(**(_POSTGRESQL_OPTIONS | where.options)), psycopg.Error
+    try:
+        with refusals.telling(psycopg.Error, where):
+            return psycopg.connect(**(_POSTGRESQL_OPTIONS | where.options)), psycopg.Error
+    except psycopg.ProgrammingError as exc:
+        raise errors.ConfigError(
+            f"database URL has an {exc}".strip(),
+            where=str(where),
+            do="see 'Parameter Key Words' in PostgreSQL's documentation of libpq",
+        ) from exc

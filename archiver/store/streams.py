@@ -30,7 +30,7 @@ class StoredStream:
     frames: list[Frame]  # of a replay that a crash cut short, in order of arrival
     status: tuple[str, int] | None  # the last one and when it was seen
     run: Run | None  # the current one; None: none, or its end was seen
-    gap: Gap | None  # the newest that has no line after it yet
+    gaps: list[Gap]  # not closed and among the tail or behind it, oldest first
 
 
 def load(connection: Connection, server_id: int) -> StoredStream:
@@ -61,9 +61,10 @@ def load(connection: Connection, server_id: int) -> StoredStream:
     gaps = rows(
         _select(
             Gap,
-            "FROM gaps WHERE server_id = ? AND before_seq IS NULL AND closed_at IS NULL"
-            " ORDER BY id DESC LIMIT 1",
-        )
+            "FROM gaps WHERE server_id = ? AND closed_at IS NULL"
+            " AND (before_seq IS NULL OR before_seq >= ?) ORDER BY id",
+        ),
+        tail[-1][0] if tail else 0,
     )
     return StoredStream(
         state=state,
@@ -71,7 +72,7 @@ def load(connection: Connection, server_id: int) -> StoredStream:
         frames=[Frame(socket, bool(asked), at, text) for socket, asked, at, text in frames],
         status=tuple(statuses[0]) if statuses else None,
         run=_run(runs[0]) if runs else None,
-        gap=Gap(*gaps[0]) if gaps else None,
+        gaps=[Gap(*gap) for gap in gaps],
     )
 
 

@@ -1,0 +1,118 @@
+"""What a reader gets: one tuple per row, times in microseconds since the epoch, UTC."""
+
+from typing import NamedTuple
+
+
+class ServerRow(NamedTuple):
+    """A server that is or was listed by a panel."""
+
+    id: int
+    panel: str
+    identifier: str
+    uuid: str
+    name: str
+    node: str
+    first_seen_at: int
+    last_seen_at: int
+    deleted_at: int | None  # None: still listed
+
+
+class LineRow(NamedTuple):
+    """A line, and the server that printed it; see ``console.records.Line``."""
+
+    id: int  # order of commit
+    server_id: int
+    seq: int
+    run_id: int | None
+    batch: int
+    source: int
+    at: int
+    at_kind: int
+    observed_at: int
+    earliest_at: int | None
+    timestamp: int | None
+    level: int | None
+    thread: str | None
+    flags: int
+    text: str
+    raw: str | None
+    identifier: str
+    server_name: str
+
+
+class RunRow(NamedTuple):
+    """A run; see ``console.records.Run``."""
+
+    id: int
+    server_id: int
+    first_seen_at: int
+    noticed: str
+    started_at: int | None
+    ended_at: int | None
+    exit_code: int | None
+    out_of_memory: bool | None
+    identifier: str
+    server_name: str
+
+
+class ConnectionRow(NamedTuple):
+    """A connection; see ``console.records.Connection``."""
+
+    id: int
+    server_id: int
+    opened_at: int
+    authenticated_at: int | None
+    closed_at: int | None
+    close_code: int | None
+    close_reason: str | None
+    lines_live: int
+    lines_recovered: int
+    lines_repeated: int
+    renewals: int
+    identifier: str
+    server_name: str
+
+
+class GapRow(NamedTuple):
+    """A gap; see ``console.records.Gap``."""
+
+    id: int
+    server_id: int
+    run_id: int | None
+    after_seq: int | None
+    before_seq: int | None
+    from_at: int | None
+    to_at: int
+    reason: str
+    lower: int
+    upper: int | None
+    expected: int | None
+    closed_at: int | None
+    identifier: str
+    server_name: str
+
+
+class StatusRow(NamedTuple):
+    """How one server and its recording stand."""
+
+    server_id: int
+    identifier: str
+    name: str
+    node: str
+    status: str | None  # None: never seen
+    run_started_at: int | None  # of the run that goes on; None: none, or not known
+    connected: bool  # its newest connection is open and authenticated
+    connection_opened_at: int | None  # of the open connection; None: none is
+    last_line_at: int | None
+    last_frame_at: int | None  # last sign of life
+    lines_today: int
+    gaps_today: int
+    deleted_at: int | None
+
+
+class CollectorRow(NamedTuple):
+    """Who records now, or died without saying so."""
+
+    pid: int
+    host: str
+    since: int
