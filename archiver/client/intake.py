@@ -82,6 +82,7 @@ class Inbox:
         self._overflow: Overflow | None = None  # that nothing was put behind yet
         self._closed: Closed | None = None
         self._waiting: asyncio.Future[None] | None = None
+        self._woken = False
 
     def put(self, frame: Frame) -> None:
         """Queue a frame, or count it as dropped."""
@@ -106,15 +107,21 @@ class Inbox:
         """
         Return all that has come, oldest first; waits for the first.
 
-        The last item is a ``Closed`` once the socket is closed, and then each time.
+        Empty where ``wake`` was called and nothing has come. The last item is a ``Closed`` once the socket is closed, and then each time.
         """
-        while not self._items and self._overflow is None and self._closed is None:
+        while not (self._items or self._overflow or self._closed or self._woken):
             self._waiting = asyncio.get_running_loop().create_future()
             try:
                 await self._waiting
             finally:
                 self._waiting = None
+        self._woken = False
         return self.take_now()
+
+    def wake(self) -> None:
+        """Let ``take`` return at once: the taker has something else to do."""
+        self._woken = True
+        self._wake()
 
     def take_now(self) -> list[Item]:
         """Return what ``take`` would, without waiting; empty: nothing has come."""
