@@ -38,12 +38,15 @@ def load(
     """
     found = layers.read_file(layers.find_file(file, environ))
     given = options or {}
+    own = layers.read_options(SETTINGS, given)
     layer = {
         "data_dir": layers.default_data_dir(environ),
         **layers.read_table(found, found.tables, SETTINGS, also=("panels",)),
         **layers.read_environment(SETTINGS, environ),
-        **layers.read_options(SETTINGS, given),
+        **own,
     }
+    if "data_dir" in own and "database_url" not in own:
+        layer.pop("database_url", None)  # who names a directory means the archive in it
     values = layers.read_values(SETTINGS, layer, found)
     values.setdefault("database_url", f"sqlite:///{values['data_dir'] / 'archive.db'}")
     origins = {name: written.where for name, written in layer.items()}

@@ -44,6 +44,14 @@ def test_the_database_follows_the_data_directory(loading):
     assert loading(ARCHIVER_DATA_DIR="/srv", ARCHIVER_DATABASE_URL=url).database_url == url
 
 
+def test_a_data_directory_on_the_command_line_means_the_archive_in_it(loading):
+    url = "postgresql://archiver@db/archiver"
+    settings = loading(
+        f'database_url = "{url}"', options={"data_dir": "/srv"}, ARCHIVER_DATABASE_URL=url
+    )
+    assert settings.database_url == "sqlite:////srv/archive.db"
+
+
 def test_a_path_in_the_file_is_relative_to_the_file(loading, home, monkeypatch):
     monkeypatch.chdir("/")
     assert loading('data_dir = "archive"').data_dir == home / "archive"
