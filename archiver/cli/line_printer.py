@@ -1,0 +1,79 @@
+"""Lines and gaps as text for people."""
+
+from dataclasses import dataclass
+from datetime import tzinfo
+
+import click
+
+from archiver.cli.output import visible
+from archiver.console.records import AtKind
+from archiver.query.times import format_time
+from archiver.store.rows import GapRow, LineRow
+
+_NAME_COLOURS = ("cyan", "green", "magenta", "blue", "bright_cyan", "bright_magenta")
+
+
+@dataclass(frozen=True, slots=True)
+class LinePrinter:
+    """
+    Writes lines and gaps as text.
+
+    Args:
+        zone: For times.
+        names: Show each line's server.
+        ansi: ``strip``, ``keep`` or ``escape``; see ``archiver logs --help``.
+        bare: Only what the server printed, without time and name.
+        colour: With colours of our own.
+
+    """
+
+    zone: tzinfo
+    names: bool
+    ansi: str
+    bare: bool
+    colour: bool
+
+    def line(self, row: LineRow) -> str:
+        """Return one line, with its line feed."""
+        raw = row.text if row.raw is None else row.raw
+        if self.ansi == "keep":
+            # Its colours end with it; raw output is left exactly as it was.
+            text = raw + "\x1b[0m" if "\x1b" in raw and not self.bare else raw
+        else:
+            text = visible(raw if self.ansi == "escape" else row.text)
+        if self.bare:
+            return text + "\n"
+        mark = "~" if row.at_kind == AtKind.BEFORE else " "
+        time = self._style(format_time(row.at, self.zone) + mark, dim=True)
+        return f"{time} {self._name(row.server_id, row.server_name)}{text}\n"
+
+    def gap(self, row: GapRow) -> str:
+        """Return one gap, with its line feed."""
+        text = f"-- gap: {count_lost(row.lower, row.upper)}, {self._range(row)}, {row.reason} --"
+        return f"{self._name(row.server_id, row.server_name)}{self._style(visible(text), fg='yellow')}\n"
+
+    def _range(self, row: GapRow) -> str:
+        until = format_time(row.to_at, self.zone)[:19]
+        if row.from_at is None:
+            return f"until {until}"
+        since = format_time(row.from_at, self.zone)[:19]
+        same_day = since[:10] == until[:10]
+        return f"{since[11:]} to {until[11:]}" if same_day else f"{since} to {until}"
+
+    def _name(self, server_id: int, name: str) -> str:
+        if not self.names:
+            return ""
+        return self._style(f"[{visible(name)}] ", fg=_NAME_COLOURS[server_id % len(_NAME_COLOURS)])
+
+    def _style(self, text: str, *, fg: str | None = None, dim: bool | None = None) -> str:
+        return click.style(text, fg=fg, dim=dim) if self.colour else text
+
+
+def count_lost(lower: int, upper: int | None) -> str:
+    """Say how many lines a gap may hold."""
+    if lower == upper:
+        return f"{lower} line{'s' * (lower != 1)}"
+    if lower:
+        most = "" if upper is None else f", at most {upper}"
+        return f"at least {lower} line{'s' * (lower != 1)}{most}"
+    return "unknown number of lines" if upper is None else f"at most {upper} lines"

@@ -1,0 +1,171 @@
+"""
+The command ``archiver``: its commands, and the one place where errors end.
+
+A command's module is imported when the command is called: help and completion must
+not wait for a database library.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archiver import __version__, errors
+from archiver.cli.options import Invocation
+from archiver.cli.output import tell
+
+# Section -> command -> first line of its help, which a test holds equal to the
+# command's own. The command NAME is NAME in archiver/cli/NAME_cmd.py.
+COMMANDS = {
+    "Record": {
+        "ingest": "Record the consoles of all configured servers.",
+    },
+    "Read": {
+        "status": "Show whether recording works, and how each server stands.",
+        "logs": "Print recorded lines, the newest last.",
+        "export": "Write what is recorded for other programs.",
+        "servers": "List the servers.",
+        "runs": "List the lives of the game processes.",
+        "connections": "List the connections to consoles.",
+        "gaps": "List where lines are known to be missing.",
+    },
+    "Look after": {
+        "config": "Make, show and find the configuration.",
+        "db": "Look after the database.",
+    },
+}
+
+_INTERRUPTED = 130  # 128 + SIGINT
+_CLOSED_PIPE = 141  # 128 + SIGPIPE, as of programs that the signal ends
+
+
+class _ClosedPipeError(Exception):
+    """Whoever read our output has gone; Click would exit with 1, which means nothing found."""
+
+
+class _Archiver(click.Group):
+    """The group of all commands, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # Click's signature
+        return [name for section in COMMANDS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"archiver.cli.{cmd_name}_cmd")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # Click's signature
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(section.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as exc:
+            raise _ClosedPipeError from exc
+
+
+@click.group(
+    cls=_Archiver,
+    context_settings={"auto_envvar_prefix": "ARCHIVER", "help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done or found, 1 nothing found, 2 usage, 3 configuration or database, "
+    "4 key refused, 5 result incomplete, 6 remote unreachable, 7 check failed, 130 interrupted.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    allow_from_autoenv=False,
+    help="Configuration file (env: ARCHIVER_CONFIG).",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    allow_from_autoenv=False,
+    help="Directory of the archive (env: ARCHIVER_DATA_DIR).",
+)
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    allow_from_autoenv=False,
+    help="Say more on stderr; -vv still more.",
+)
+@click.version_option(
+    __version__, "--version", message="%(prog)s %(version)s", allow_from_autoenv=False
+)
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, data_dir: Path | None, verbose: int) -> None:
+    """Record the consoles of game servers, and find any line again."""
+    if verbose:
+        from archiver.cli import log
+
+        log.configure(verbose)
+    ctx.obj = Invocation(config, data_dir, verbose)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line, None: this process's, and return the exit code."""
+    try:
+        code = cli.main(arguments, prog_name="archiver", standalone_mode=False)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as exc:  # noqa: BLE001  # the one place where errors end
+        return _explain(exc)
+    return code if isinstance(code, int) else 0
+
+
+def _explain(exc: BaseException) -> int:
+    """Say what went wrong, and return the exit code."""
+    match exc:
+        case errors.ArchiverError():
+            tell(f"Error: {exc}")
+            code = exc.exit_code
+        case click.exceptions.NoArgsIsHelpError():
+            tell(exc.format_message())
+            code = errors.UsageError.exit_code
+        case click.ClickException():
+            tell(f"Error: {_from_click(exc)}")
+            code = errors.UsageError.exit_code
+        case click.Abort() | KeyboardInterrupt():
+            code = _INTERRUPTED
+        case BrokenPipeError() | _ClosedPipeError():
+            # What is still buffered has no reader: let Python's exit write it to nobody.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = _CLOSED_PIPE
+        case _:
+            import traceback
+
+            tell("".join(traceback.format_exception(exc)))
+            tell(
+                "Error: this is a bug in archiver\n"
+                f"  where: archiver {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n"
+                "  do:    report it with the lines above"
+            )
+            code = errors.ArchiverError.exit_code
+    return code
+
+
+def _from_click(exc: click.ClickException) -> errors.UsageError:
+    """Say what Click says as the other errors say it."""
+    message = exc.format_message().rstrip(".")
+    context = exc.ctx if isinstance(exc, click.UsageError) else None
+    path = "archiver" if context is None else context.command_path
+    return errors.UsageError(
+        message[:1].lower() + message[1:], where=path, do=f"run '{path} --help'"
+    )
+
+
+def run() -> None:
+    """Be the program: what ``archiver`` and ``python -m archiver`` call."""
+    for stream in (sys.stdout, sys.stderr):
+        # Other programs expect UTF-8; a name may hold what UTF-8 cannot.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # both are files here
+    sys.exit(main())
