@@ -81,6 +81,7 @@ class Panel:
         limited = settings.limited and settings.token_limit
         self._tokens = {uuid: Minute(settings.token_limit or 0) for uuid in servers if limited}
         self._resources: dict[str, tuple[int, Fields]] = {}
+        self._numbers = {uuid: number for number, uuid in enumerate(servers, start=1)}
         self._issued = 0
 
     @property
@@ -187,7 +188,7 @@ class Panel:
         return {
             "server_owner": True,
             "identifier": server.identifier,
-            "internal_id": list(self._servers).index(server.uuid) + 1,
+            "internal_id": self._numbers[server.uuid],
             "uuid": server.uuid,
             "name": server.name,
             "node": server.node.name,

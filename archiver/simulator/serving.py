@@ -27,7 +27,7 @@ from archiver.simulator.world import Refusal, World
 
 TURN = 0.001  # seconds: frames that fall due within it are written together
 IDLE_TURN = 0.01  # seconds, at most: a command to the world takes effect by then
-LONGEST_TURN = 20_000  # microseconds of the world's time that pass in one turn, when late
+LONGEST_TURN = 0.02  # seconds that are made up for in one turn, when late
 SEND_BUFFER = 64 * 1024  # bytes in the kernel, of each socket
 WRITE_LIMIT = 64 * 1024  # bytes in the process: above it the reader counts as slow
 INBOUND_LIMIT = 1024 * 1024  # bytes; Wings has its own, smaller one or none
@@ -38,7 +38,6 @@ class _Socket(ServerConnection):
 
     session: Session | None = None
     shell: "Shell"
-    written = False
 
     def send_frame(self, frame: bytes) -> None:
         if self.protocol.state is State.OPEN:
@@ -116,7 +115,7 @@ class Shell:
         world, loop = self.world, self._loop
         passed = (loop.time() - self._began) * self._speed
         wanted = self._world_began + int(passed * SECOND)
-        world.advance(min(wanted, world.now + LONGEST_TURN))
+        world.advance(min(wanted, world.now + int(LONGEST_TURN * self._speed * SECOND)))
         written, self.written = self.written, set()
         for connection in written:
             connection.flush()

@@ -96,7 +96,8 @@ class Session:
         self._refusal: str | None = None  # why the token is no good, apart from its age
         self._listeners: list[Listener] = []
         self._waiting: list[bytes] = []  # answers, while the reader is slow
-        now = clock.now
+        self._asked = False  # for a replay, at least once
+        self._opened_at = now = clock.now
         self._every = Bucket(10, 0.2, now)
         self._limits = {
             "auth": Bucket(2, 5, now),
@@ -105,7 +106,9 @@ class Session:
             "": Bucket(4, 1, now),  # all others together
         }
         server.viewers[self] = None
-        counters.opened(server.uuid, now)
+        counters.count("sockets", server.uuid, now)
+        counters.enter(server.uuid)
+        counters.enter("")
         if server.suspended and settings.limited:
             self.close(4409, "server is suspended")
 
@@ -123,23 +126,15 @@ class Session:
         if limited and self.server.suspended:
             self.close(4409, "server is suspended")
             return
-        if (
-            limited
-            and len(message.encode() if isinstance(message, str) else message) > LARGEST_INBOUND
-        ):
+        raw = message.encode() if isinstance(message, str) else message
+        if limited and len(raw) > LARGEST_INBOUND:
             self.close(1009)
             return
         if limited and isinstance(message, bytes):
             return
-        try:
-            parsed = json.loads(message)
-            event, args = parsed["event"], parsed.get("args") or []
-            text = "".join("" if arg is None else arg for arg in args)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return  # Wings ignores what it cannot read
-        if limited and not self._allows(event):
-            return
-        self._later(self.settings.inbound_lag, self._answer, event, text)
+        read = _read_message(raw)
+        if read is not None and (not limited or self._allows(read[0])):
+            self._later(self.settings.inbound_lag, self._answer, *read)
 
     def pause(self) -> None:
         """Stop reading: everything written from now on waits or is lost."""
@@ -147,7 +142,7 @@ class Session:
 
     def resume(self) -> None:
         """Read again."""
-        if not self.paused:
+        if not self.paused or not self.open:
             return
         self.paused = False
         waiting, self._waiting = self._waiting, []
@@ -170,7 +165,10 @@ class Session:
         del self.server.viewers[self]
         for listener in self._listeners:
             self.server.console.listeners.remove(listener)
-        self._counters.closed(self.server.uuid)
+        self._counters.leave(self.server.uuid)
+        self._counters.leave("")
+        if self._asked:
+            self._counters.leave(self.server.node.name)
 
     # What it sends
 
@@ -234,6 +232,7 @@ class Session:
         match event:
             case "send logs":
                 self.count("replays")
+                self._note_asking()
                 self._later(self.settings.replay_lag, self._replay)
             case "send stats":
                 self.count("stats")
@@ -243,6 +242,12 @@ class Session:
                 server.send_command(text)
             case "set state" if text in POWER and self._may(POWER[text]):
                 self._set_state(text)
+
+    def _note_asking(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self._counters.count("asking sockets", self.server.node.name, self._opened_at)
+            self._counters.enter(self.server.node.name)
 
     def _may(self, permission: str) -> bool:
         return tokens.permits(self._claims or {}, permission)
@@ -269,9 +274,11 @@ class Session:
 
     def _send_lines(self, lines: Iterator[str]) -> None:
         """Send one line of a replay; the next a little later, others may come between."""
+        if not self.open:
+            return
         if not self.paused:
             line = next(lines, None)
-            if line is None or not self.open:
+            if line is None:
                 return
             self.send(frames.frame("console output", line))
         self._later(0.001 if self.paused else WRITE_GAP, self._send_lines, lines)
@@ -332,3 +339,14 @@ class Session:
         elif left <= self.settings.expiring:
             self.send(frames.frame("token expiring"))
         self.clock.after(self.settings.ticker, self._look_at_token)
+
+
+def _read_message(raw: bytes) -> tuple[str, str] | None:
+    """Return event and joined args; None for what Go cannot read, which Wings ignores."""
+    try:
+        message = json.loads(raw)
+        event, args = message["event"], message.get("args") or []
+        text = "".join("" if arg is None else arg for arg in args)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    return (event, text) if isinstance(event, str) else None

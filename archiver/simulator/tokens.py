@@ -25,7 +25,7 @@ def _raw(text: str) -> bytes:
 
 
 def _signature(signed: str, key: bytes) -> str:
-    return _text(hmac.new(key, signed.encode(), hashlib.sha256).digest())
+    return _text(hmac.new(key, signed.encode("utf-8", "replace"), hashlib.sha256).digest())
 
 
 def issue(claims: Claims, key: bytes) -> str:
@@ -38,7 +38,7 @@ def issue(claims: Claims, key: bytes) -> str:
 def read(token: str, key: bytes) -> Claims | None:
     """Return the claims of a token; None if it is malformed or not signed with *key*."""
     signed, _, signature = token.rpartition(".")
-    if not hmac.compare_digest(_signature(signed, key).encode(), signature.encode()):
+    if _signature(signed, key) != signature:
         return None
     try:
         claims = json.loads(_raw(signed.partition(".")[2]))

@@ -136,12 +136,10 @@ class World:
     @property
     def servers(self) -> list[GameServer]:
         """All servers, in the order the panel lists them."""
-        self.begin()
         return list(self._servers.values())
 
     def server(self, wanted: str) -> GameServer:
-        """Return one server by identifier, uuid or name."""
-        self.begin()
+        """Return one server by identifier, uuid or name; KeyError if there is none."""
         for server in self._servers.values():
             if wanted in (server.uuid, server.identifier, server.name):
                 return server
@@ -194,30 +192,34 @@ class World:
 
     # What happens: more of it is on the servers themselves
 
+    def _begun_server(self, wanted: str) -> GameServer:
+        self.begin()
+        return self.server(wanted)
+
     def print_line(self, server: str, raw: str | bytes) -> None:
         """Let the game print one line; it may hold newlines and be any bytes."""
         written = raw.encode("utf-8", "replace") if isinstance(raw, str) else raw
-        self.server(server).console.print(written + b"\n")
+        self._begun_server(server).console.print(written + b"\n")
 
     def boot(self, server: str) -> None:
         """Start a server."""
-        self.server(server).start()
+        self._begun_server(server).start()
 
     def stop(self, server: str) -> None:
         """Stop a server as its owner would."""
-        self.server(server).stop()
+        self._begun_server(server).stop()
 
     def restart(self, server: str) -> None:
         """Stop a server and start it again."""
-        self.server(server).stop(then_start=True)
+        self._begun_server(server).stop(then_start=True)
 
     def crash(self, server: str, exit_code: int = 1, *, out_of_memory: bool = False) -> None:
         """Let a game crash."""
-        self.server(server).crash(exit_code, out_of_memory=out_of_memory)
+        self._begun_server(server).crash(exit_code, out_of_memory=out_of_memory)
 
     def rotate_log(self, server: str) -> None:
         """Remove the docker log, as at its 5 MB."""
-        self.server(server).console.rotate_log()
+        self._begun_server(server).console.rotate_log()
 
     def suspend(self, server: str, *, cut: bool = True) -> None:
         """
@@ -229,7 +231,7 @@ class World:
                 suspends without.
 
         """
-        found = self.server(server)
+        found = self._begun_server(server)
         found.suspended = True
         if cut:
             if self.settings.limited:
@@ -238,7 +240,7 @@ class World:
 
     def delete(self, server: str) -> None:
         """Delete a server."""
-        found = self.server(server)
+        found = self._begun_server(server)
         found.console.publish("deleted", "null")
         found.kill()
         found.deleted = True
@@ -246,7 +248,7 @@ class World:
 
     def permit(self, server: str, *permissions: str) -> None:
         """Give a server's new tokens these permissions, refuse the old; newer: cut its sockets."""
-        found = self.server(server)
+        found = self._begun_server(server)
         found.permissions = permissions
         found.tokens_from = self.now
         if self.settings.limited:
@@ -268,6 +270,7 @@ class World:
 
         Afterwards it refuses tokens issued before it started.
         """
+        self.begin()
         for server in self.servers:
             if node in (None, server.node.name):
                 server.node.up = server.console.attached = False

@@ -27,8 +27,7 @@ def test_counts_are_by_server_or_over_all():
 def test_most_open_sockets_at_once_are_remembered():
     counters = Counters()
     for opens in (True, True, False, True, False, False):
-        counters.opened("a", 0) if opens else counters.closed("a")
-    counters.opened("b", 0)
-    assert counters.most_open == {"a": 2, "b": 1, "": 2}
-    assert counters.open_sockets == {"a": 0, "b": 1, "": 1}
-    assert counters.total("sockets", "a") == 3
+        counters.enter("a") if opens else counters.leave("a")
+    counters.enter("b")
+    assert counters.most_open == {"a": 2, "b": 1}
+    assert counters.open_sockets == {"a": 0, "b": 1}

@@ -3,9 +3,13 @@ import re
 from collections import Counter
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from archiver.simulator import tokens
 from archiver.simulator.clock import SECOND
+from archiver.simulator.settings import Settings
+from archiver.simulator.world import World
 
 UNEXPECTED = "an unexpected error was encountered while handling this request"
 PREFIX = re.compile(r"Error Event \[[0-9a-f-]{36}\]: ")
@@ -453,3 +457,51 @@ def test_a_closed_socket_gets_nothing_more(world, watch):
     world.pass_time(100)
     assert seen.frames == []
     assert world.counters.open_sockets[""] == 0
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["event", "args"]), inner),
+    )
+)
+@example({"event": [], "args": []})
+@example({"event": "auth", "args": ["\ud800"]})
+@example({"event": "auth", "args": ["\ud800.x"]})
+@example({"event": "set state", "args": ["nothing"]})
+def test_no_message_breaks_a_daemon(see, content):
+    world = World(Settings(generation="1.11", games=("silent",)))
+    seen = see(world, "Silent").authenticate()
+    seen.session.receive(json.dumps(content))
+    seen.session.receive("[" * 100_000)
+    world.pass_time(0.1)
+    assert seen.closed is None
+
+
+def test_a_socket_that_closes_while_its_reader_stalls_leaves_nothing_behind(world, watch):
+    seen = watch(world)
+    for number in range(20):
+        world.print_line("Silent", str(number))
+    world.pass_time(1)
+    seen.say("send logs", None)
+    world.pass_time(0.03)
+    world.stall(seen.session, 10)
+    seen.session.leave()
+    seen.clear()
+    world.pass_time(100)
+    assert seen.frames == []
+    assert world.next_at() is None
+
+
+def test_sockets_that_ask_for_replays_are_counted_by_node(build, watch):
+    world = build(servers=3)
+    for server in world.servers:
+        seen = watch(world, server.uuid)
+        for _ in range(2):
+            seen.say("send logs", None)
+        world.pass_time(0.1)
+        seen.session.leave() if server is world.servers[0] else None
+    assert world.counters.total("asking sockets", "node-01") == 3
+    assert world.counters.most_in_window("asking sockets", 1, "node-01") == 3
+    assert world.counters.most_open["node-01"] == 2
+    assert world.counters.open_sockets["node-01"] == 2
