@@ -49,7 +49,6 @@ class Console:
         self.daemon_lines: list[TrueEvent] = []
         self.container: container.Container | None = None
         self.run = 0  # number of the container's
-        self.attached = True  # False: the daemon is down, the game prints on
         self.wedged = False  # the sink pool hangs: no live line for anybody
         self._clock = clock
         self._settings = settings
@@ -91,10 +90,9 @@ class Console:
                 live = tuple(map(container.decode, container.live_pieces(line)))
             if settings.truth:
                 self.lines.append(TrueLine(now, self.run, text, live))
-            if self.attached:
-                for piece in live:
-                    if self._allows(now):
-                        self._clock.at(self._live_at, self._pass_on, piece)
+            for piece in live:
+                if self._allows(now):
+                    self._clock.at(self._live_at, self._pass_on, piece)
 
     def _allows(self, now: int) -> bool:
         """Tell whether the throttle lets a live line through; say so once per episode."""
@@ -130,12 +128,6 @@ class Console:
         while self._pipe and not self._blocked:
             self._push(self._pipe.popleft())
 
-    def attach(self) -> None:
-        """Take the stream up again; what the old daemon had in its hands is lost."""
-        self._pipe.clear()
-        self.attached = True
-        self._blocked = self.wedged = False
-
     def replay(self) -> list[str]:
         """Return the lines of the docker log's tail as they are readable now."""
         if self.container is None:
@@ -157,6 +149,5 @@ class Console:
     def say_as_daemon(self, text: str) -> None:
         """Send one of the daemon's own lines; they are in no log."""
         line = frames.daemon_line(self._settings.app_name, text)
-        if self.attached:
-            self.daemon_lines.append(TrueEvent(self._clock.now, line))
-            self.publish("console output", line)
+        self.daemon_lines.append(TrueEvent(self._clock.now, line))
+        self.publish("console output", line)

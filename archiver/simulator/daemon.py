@@ -218,7 +218,7 @@ class GameServer:
 
     def attach_again(self) -> None:
         """Take up the server after the daemon has restarted: the container went on."""
-        self.console.attach()
+        self.console.wedged = False
         self.tokens_from = self._clock.now
         self._busy = False
         self._uptime_lag = 0  # now from the container's StartedAt

@@ -273,7 +273,7 @@ class World:
         self.begin()
         for server in self.servers:
             if node in (None, server.node.name):
-                server.node.up = server.console.attached = False
+                server.node.up = False
                 server.close_sockets(CUT)
                 self._clock.after(seconds, self._start_daemon, server)
 

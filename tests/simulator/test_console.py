@@ -27,6 +27,8 @@ def test_a_listener_gets_the_truth_in_order_whatever_the_lags(printed):
     for wait, text in printed:
         world.advance(world.now + wait)
         world.print_line("Silent", text)
+        readable = console.replay()
+        assert readable == [line.text for line in console.lines[: len(readable)]]
     world.pass_time(1)
     live = [piece for line in console.lines for piece in line.live]
     assert len(got) == len(live)
@@ -42,24 +44,22 @@ def test_log_and_live_lag_on_their_own_so_either_may_be_ahead(build, watch):
         world.print_line("Silent", "line")
         while not (seen.texts() or seen.server.console.replay()):
             world.advance(world.now + 50)
-        ahead |= {bool(seen.texts()), not seen.texts()}
+        ahead.add(bool(seen.texts()))
     assert ahead == {True, False}
 
 
 def test_above_2000_lines_in_100_ms_live_lines_are_dropped_and_the_log_has_them(world, watch):
     seen = watch(world)
-    for number in range(2500):
-        world.print_line("Silent", str(number))
-    world.pass_time(0.2)
-    world.print_line("Silent", "after")
-    world.pass_time(0.2)
-    texts = seen.texts()
-    daemon = [text for text in texts if "Daemon]" in text]
-    assert len(daemon) == 1  # once per episode
-    assert "throttling" in daemon[0]
-    lines = [text for text in texts if text not in daemon]
-    assert lines == [*map(str, range(2000)), "after"]
-    assert seen.server.console.replay()[-2:] == ["2499", "after"]
+    for _ in range(2):
+        for number in range(2500):
+            world.print_line("Silent", str(number))
+        world.pass_time(0.2)
+        assert seen.server.console.replay()[-1] == "2499"
+        daemon = [text for text in seen.texts() if "Daemon]" in text]
+        assert len(daemon) == 1  # once in each episode
+        assert "throttling" in daemon[0]
+        assert [text for text in seen.texts() if text not in daemon] == [*map(str, range(2000))]
+        seen.clear()
 
 
 def test_daemon_lines_are_live_only(world, watch):
