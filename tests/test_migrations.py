@@ -11,6 +11,7 @@ from alembic.config import main
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from archiver.console import records
 from archiver.store import database, revision, tables
 from archiver.store.database import Database
 from archiver.store.location import parse
@@ -158,3 +159,120 @@ def test_alembic_command_checks_the_archive_that_the_environment_names(
     main(["-c", str(ROOT / "alembic.ini"), "-x", f"url={empty_url}", "check"])
     with pytest.raises(SystemExit):
         main(["-c", str(ROOT / "alembic.ini"), "check"])
+
+
+VIEWED = """
+    INSERT INTO panels (id, origin, name) VALUES (1, 'https://panel.example', 'main');
+    INSERT INTO servers
+        (id, panel_id, uuid, identifier, name, node, first_seen_at, last_seen_at)
+        VALUES (7, 1, 'u1', 'abc', 'Lobby', 'node1', 1780000000000001, 1780000059999999);
+    INSERT INTO lines
+        (id, server_id, seq, run_id, batch, source, at, at_kind, observed_at, earliest_at,
+        timestamp, level, flags, text, raw)
+        VALUES (1, 7, -5, 3, 1, 2, 1780000000000000, 3, 1780000000500000, 1779999999000000,
+        NULL, 17, 0, 'red', 'RED'),
+        (2, 7, 0, NULL, 1, 1, 1780000001000000, 1, 1780000001000000, NULL,
+        1780000000000000, NULL, 0, 'plain', NULL);
+    INSERT INTO gaps (id, server_id, run_id, after_seq, before_seq, from_at, to_at, reason, lower)
+        VALUES (1, 7, 3, -5, 0, 1780000000000000, 1780000001000000, 'reconnect', 1);
+    INSERT INTO status_changes (id, server_id, run_id, at, status, inferred)
+        VALUES (1, 7, 3, 1780000000000000, 'running', (1 = 1)),
+        (2, 7, 3, 1780000000000000, 'stopping', (1 = 0));
+    INSERT INTO stats_samples
+        (server_id, at, run_id, memory_bytes, memory_limit_bytes, cpu_absolute, rx_bytes,
+        tx_bytes, disk_bytes, uptime_ms, state)
+        VALUES (7, 1780000000000000, 3, 1, 2, 0.5, 3, 4, 5, 60000, 'running');
+    INSERT INTO runs (id, server_id, first_seen_at, noticed, exit_code, out_of_memory)
+        VALUES (3, 7, 1780000000000000, 'uptime', 137, (1 = 1)),
+        (4, 7, 1780000000000000, 'status', NULL, NULL);
+    INSERT INTO connections
+        (id, server_id, opened_at, lines_live, lines_recovered, lines_repeated, renewals)
+        VALUES (1, 7, 1780000000000000, 1, 2, 3, 4);
+    INSERT INTO events (id, server_id, at, event, args, count)
+        VALUES (1, 7, 1780000000000000, 'backup completed', '[]', 2)
+"""
+AT = "2026-05-28T20:26:40.000000Z"
+NEXT = "2026-05-28T20:26:41.000000Z"
+SERVER: dict[str, object] = {"server": "abc", "server_name": "Lobby"}
+
+
+VIEWS: dict[str, list[dict[str, object]]] = {
+    "v_lines": [
+        SERVER
+        | {"seq": -5, "run": 3, "observed_at": "2026-05-28T20:26:40.500000Z"}
+        | {"earliest_at": "2026-05-28T20:26:39.000000Z", "timestamp": None, "at": AT}
+        | {"at_kind": "before", "source": "replay", "level": "error", "text": "red", "raw": "RED"},
+        SERVER
+        | {"seq": 0, "run": None, "observed_at": NEXT, "earliest_at": None, "timestamp": AT}
+        | {"at": NEXT, "at_kind": "observed", "source": "live", "level": None}
+        | {"text": "plain", "raw": None},
+    ],
+    "v_gaps": [
+        SERVER
+        | {"run": 3, "after_seq": -5, "before_seq": 0, "from_at": AT, "to_at": NEXT}
+        | {"reason": "reconnect", "lower": 1, "upper": None, "expected": None, "closed_at": None}
+    ],
+    "v_status": [
+        SERVER
+        | {"run": 3, "at": AT, "earliest_at": None, "status": status, "previous": None}
+        | {"inferred": inferred}
+        for status, inferred in (("running", 1), ("stopping", 0))
+    ],
+    "v_stats": [
+        SERVER
+        | {"run": 3, "at": AT, "memory_bytes": 1, "memory_limit_bytes": 2, "cpu_absolute": 0.5}
+        | {"rx_bytes": 3, "tx_bytes": 4, "disk_bytes": 5, "disk_read_bytes": None}
+        | {"disk_write_bytes": None, "uptime_ms": 60000, "state": "running"}
+    ],
+    "v_runs": [
+        SERVER
+        | {"run": run, "first_seen_at": AT, "noticed": noticed, "started_at": None}
+        | {"ended_at": None, "exit_code": code, "out_of_memory": out_of_memory}
+        for run, noticed, code, out_of_memory in ((3, "uptime", 137, 1), (4, "status", None, None))
+    ],
+    "v_connections": [
+        SERVER
+        | {"connection": 1, "opened_at": AT, "authenticated_at": None, "closed_at": None}
+        | {"close_code": None, "close_reason": None, "lines_live": 1, "lines_recovered": 2}
+        | {"lines_repeated": 3, "renewals": 4}
+    ],
+    "v_events": [
+        SERVER
+        | {"at": AT, "event": "backup completed", "args": "[]", "connection": None}
+        | {"count": 2, "last_at": None}
+    ],
+    "v_servers": [
+        SERVER
+        | {"panel": "main", "panel_origin": "https://panel.example", "uuid": "u1"}
+        | {"node": "node1", "first_seen_at": "2026-05-28T20:26:40.000001Z"}
+        | {"last_seen_at": "2026-05-28T20:27:39.999999Z", "deleted_at": None}
+    ],
+}
+
+
+def test_views_show_names_and_times_as_text(archive):
+    archive.upgrade()
+    with archive.begin() as connection:
+        for statement in VIEWED.split(";"):
+            connection.exec_driver_sql(statement)
+        for view, rows in VIEWS.items():
+            found = connection.exec_driver_sql(f"SELECT * FROM {view}").mappings()
+            assert [list(row.items()) for row in found] == [list(row.items()) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("members", "column", "names"),
+    [
+        (list(records.Source), "source", "live replay daemon message install transfer import"),
+        (list(records.AtKind), "at_kind", "observed claimed before"),
+    ],
+)
+def test_every_number_has_a_name_in_the_view(archive, members, column, names):
+    archive.upgrade()
+    with archive.begin() as connection:
+        for statement in VIEWED.split(";"):
+            connection.exec_driver_sql(statement)
+        for member, name in zip(members, names.split(), strict=True):
+            connection.exec_driver_sql(f"UPDATE lines SET {column} = {int(member)}")
+            found = connection.exec_driver_sql(f"SELECT DISTINCT {column} FROM v_lines").scalar()
+            assert found == name
