@@ -21,7 +21,7 @@ from archiver.store.rows import LineRow
 
 Format = Literal["ndjson", "csv"]
 
-SOURCES = {
+SOURCES: dict[int, str] = {
     Source.LIVE: "live",
     Source.REPLAY: "replay",
     Source.DAEMON: "daemon",
@@ -30,7 +30,7 @@ SOURCES = {
     Source.TRANSFER: "transfer",
     Source.IMPORT: "import",
 }
-_AT_KINDS = {kind.value: kind.name.lower() for kind in AtKind}
+_AT_KINDS = {int(kind): kind.name.lower() for kind in AtKind}
 # OpenTelemetry severity numbers: four to a word, from 1.
 _LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 
@@ -70,7 +70,7 @@ def values(row: LineRow) -> tuple[object, ...]:
         None if row.timestamp is None else format_iso(row.timestamp),
         format_iso(row.at),
         _AT_KINDS[row.at_kind],
-        SOURCES[Source(row.source)],
+        SOURCES[row.source],
         None if row.level is None else _LEVELS[min(5, max(0, row.level - 1) // 4)],
         row.text,
         row.raw,

@@ -87,7 +87,7 @@ class Ingest:
         self._started = time.monotonic()
         self._lines = self._recovered = self._gaps = 0
         self._recent: list[tuple[float, int]] = []  # when, lines committed by then
-        self._recorder: Recorder
+        self._recorder: Recorder | None = None  # until the archive is open
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -114,21 +114,24 @@ class Ingest:
         def committed(what: Committed) -> None:
             loop.call_soon_threadsafe(self._note_commit, what)
 
-        self._recorder = Recorder(writer, self._timing, committed)
-        recording = loop.run_in_executor(None, self._recorder.run)
+        self._recorder = recorder = Recorder(writer, self._timing, committed)
+        recording = loop.run_in_executor(None, recorder.run)
         try:
-            await self._listen(recording, watch)
+            await self._listen(recorder, recording, watch)
         finally:
-            self._recorder.stop()
+            recorder.stop()
             await recording
 
     async def _listen(
-        self, recording: "asyncio.Future[None]", watch: Callable[[Progress], None] | None
+        self,
+        recorder: Recorder,
+        recording: "asyncio.Future[None]",
+        watch: Callable[[Progress], None] | None,
     ) -> None:
         """Run all that listens until the end of whatever ends first."""
         async with AsyncExitStack() as stack:
             sites = [
-                Site(self._settings, panel, self._timing, self._intake, self._random)
+                Site(self._settings, panel, self._timing, self._intake, recorder, self._random)
                 for panel in self._settings.panels
             ]
             for site in sites:
@@ -221,13 +224,13 @@ class Ingest:
                 for server in wanted
             ]
 
-        ids = await asyncio.wrap_future(self._recorder.call(register))
+        ids = await asyncio.wrap_future(site.recorder.call(register))
         for server_id, server in zip(ids, wanted, strict=True):
             self._missing.pop(server_id, None)
             if server_id in self._listeners:
                 self._listeners[server_id].server = server
                 continue
-            listener = Listener(server, server_id, site, self._recorder, self._random)
+            listener = Listener(server, server_id, site, self._random)
             self._listeners[server_id] = listener
             self._tasks[server_id] = group.create_task(self._run_listener(listener))
         for server_id, listener in list(self._listeners.items()):
@@ -260,7 +263,7 @@ class Ingest:
             self._tasks.pop(server_id).cancel()
             del self._missing[server_id]
             at = wall_clock()
-            self._recorder.call(lambda writer: writer.mark_deleted(server_id, at))
+            listener.site.recorder.call(lambda writer: writer.mark_deleted(server_id, at))
             facts = {"server": listener.server.identifier}
             log.info("the panel lists the server no more", extra={"action": "server_gone", **facts})
 
@@ -298,7 +301,7 @@ class Ingest:
         self._recent = [(at, lines) for at, lines in self._recent if at > now - 5]
         since, before = self._recent[0] if self._recent else (self._started, 0)
         self._recent.append((now, self._lines))
-        refused_since = self._recorder.refused_since
+        refused_since = self._recorder.refused_since if self._recorder else None
         troubles = [
             f"{listener.server.name}: {listener.trouble.what}"
             for listener in self._listeners.values()

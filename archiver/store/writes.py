@@ -10,12 +10,16 @@ times as much.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from functools import cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection
 
 from archiver.console import records
+
+SQLITE_PARAMETERS = 999  # the fewest that any SQLite takes in one statement
 
 
 def fetch(connection: Connection, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
@@ -27,6 +31,25 @@ def execute(connection: Connection, sql: str, rows: list[tuple[Any, ...]]) -> No
     """Run one statement, with ``?`` for a parameter, once for each of *rows*."""
     if rows:
         connection.exec_driver_sql(_marked(connection, sql), rows)
+
+
+def insert(connection: Connection, statement: "Insert", rows: list[tuple[Any, ...]]) -> None:
+    """
+    Insert *rows*.
+
+    On SQLite many with one statement: the driver lets go of the interpreter's lock
+    at each, and a busy event loop would then have it for 5 ms at a time.
+    """
+    if connection.dialect.name != "sqlite":
+        execute(connection, statement.text(1), rows)
+        return
+    most = SQLITE_PARAMETERS // statement.columns
+    place = 0
+    while place < len(rows):
+        size = most if len(rows) - place >= most else 1
+        values = tuple(chain.from_iterable(rows[place : place + size]))
+        connection.exec_driver_sql(statement.text(size), values)
+        place += size
 
 
 def _marked(connection: Connection, sql: str) -> str:
@@ -53,42 +76,50 @@ def save_counters(connection: Connection, counters: dict[str, int]) -> None:
     execute(connection, "UPDATE counters SET value = ? WHERE name = ?", given)
 
 
-def _insert(table: str, columns: Sequence[str], *, replace: Sequence[str] = ()) -> str:
+class Insert:
     """
-    Return an INSERT statement for tuples in the order of *columns*.
+    An INSERT statement for tuples.
 
     Args:
         table: Where to.
-        columns: What the tuples hold.
+        columns: What the tuples hold, in their order.
         replace: The columns of the key under which a row replaces an older one; none:
             a second row with the same key is an error.
 
     """
-    marks = ", ".join("?" * len(columns))
-    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # constants
-    if not replace:
-        return sql
-    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in replace)
-    return f"{sql} ON CONFLICT ({', '.join(replace)}) DO UPDATE SET {changes}"
+
+    def __init__(self, table: str, columns: Sequence[str], *, replace: Sequence[str] = ()) -> None:
+        self.columns = len(columns)
+        self._head = f"INSERT INTO {table} ({', '.join(columns)}) VALUES "  # noqa: S608  # constants
+        self._marks = f"({', '.join('?' * len(columns))})"
+        changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in replace)
+        self._tail = f" ON CONFLICT ({', '.join(replace)}) DO UPDATE SET {changes}"
+        if not replace:
+            self._tail = ""
+
+    @cache  # noqa: B019  # the statements are constants of this module
+    def text(self, rows: int) -> str:
+        """Return the statement for so many rows at once, with ``?`` for each value."""
+        return self._head + ", ".join([self._marks] * rows) + self._tail
 
 
 def _names(kind: type[Any]) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
-_LINES = _insert("lines", ("id", "server_id", "batch", *records.Line._fields))
-_STATUS_CHANGES = _insert("status_changes", ("id", "server_id", *records.StatusChange._fields))
-_FRAMES = _insert("frames", ("id", "server_id", *records.Frame._fields))
-_STATS_SAMPLES = _insert(
+_LINES = Insert("lines", ("id", "server_id", "batch", *records.Line._fields))
+_STATUS_CHANGES = Insert("status_changes", ("id", "server_id", *records.StatusChange._fields))
+_FRAMES = Insert("frames", ("id", "server_id", *records.Frame._fields))
+_STATS_SAMPLES = Insert(
     "stats_samples",
     ("server_id", *records.StatsSample._fields),
     replace=("server_id", "at"),
 )
-_STATES = _insert("streams", ("server_id", *_names(records.StreamState)), replace=("server_id",))
+_STATES = Insert("streams", ("server_id", *_names(records.StreamState)), replace=("server_id",))
 # Statement, where in Records its rows are, and how a row becomes a tuple.
 _BY_ID = [
     (
-        _insert(name, ("server_id", *_names(kind)), replace=("id",)),
+        Insert(name, ("server_id", *_names(kind)), replace=("id",)),
         attrgetter(name),
         attrgetter(*_names(kind)),
     )
@@ -127,7 +158,7 @@ def append(
     lines = [(of.server_id, line) for of in batch for line in of.lines]
     changes = [(of.server_id, change) for of in batch for change in of.status_changes]
     frames = [(of.server_id, frame) for of in batch for frame in of.frames]
-    execute(
+    insert(
         connection,
         _LINES,
         [(key, server, number, *line) for key, (server, line) in numbered("line", lines)],
@@ -138,17 +169,17 @@ def append(
         [(run_id, of.server_id, seq) for of in batch for seq, run_id in of.moved],
     )
     for statement, rows, values in _BY_ID:
-        execute(
+        insert(
             connection,
             statement,
             [(of.server_id, *values(row)) for of in batch for row in rows(of)],
         )
-    execute(
+    insert(
         connection,
         _STATUS_CHANGES,
         [(key, server, *change) for key, (server, change) in numbered("status_change", changes)],
     )
-    execute(
+    insert(
         connection,
         _STATS_SAMPLES,
         [(of.server_id, *sample) for of in batch for sample in of.stats_samples],
@@ -158,9 +189,9 @@ def append(
         "DELETE FROM frames WHERE server_id = ?",
         [(of.server_id,) for of in batch if of.frames_done],
     )
-    execute(
+    insert(
         connection,
         _FRAMES,
         [(key, server, *frame) for key, (server, frame) in numbered("frame", frames)],
     )
-    execute(connection, _STATES, [(of.server_id, *_state_values(of.state)) for of in batch])
+    insert(connection, _STATES, [(of.server_id, *_state_values(of.state)) for of in batch])
