@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from archiver.store import location, revision
 from archiver.store.rows import (
@@ -185,13 +185,15 @@ class Reader:
         if after is not None:
             return list(islice(self._committed_after(after, wanted), limit))
         server_ids = self._server_ids(wanted)
-        size = min(WINDOW, 2 * limit)
+        # A filter that lets little through makes the windows grow.
+        size = min(WINDOW, max(8, 2 * limit // max(1, len(server_ids))))
         if len(server_ids) == 1 and wanted.since is None and wanted.until is None:
-            scan = _Scan("seq", newest=newest, size=size)
+            scan = _Scan("seq", -_EVER, _EVER, size, WINDOW, newest)
             found = list(islice(self._read(server_ids[0], wanted, scan), limit))
             return found[::-1] if newest else found
         # One server's are chosen by time too: the index by time finds its ends at once.
-        found = list(islice(self._merged(server_ids, wanted, newest=newest, size=size), limit))
+        scan = _Scan("at", *_times(wanted), size, WINDOW, newest)
+        found = list(islice(self._merged(server_ids, wanted, scan), limit))
         if len(server_ids) == 1:
             return sorted(found, key=attrgetter("seq"))
         return found[::-1] if newest else found
@@ -211,7 +213,9 @@ class Reader:
         if len(server_ids) == 1:
             return self._read(server_ids[0], wanted, self._seq_scan(server_ids[0], wanted))
         # Each server keeps a window in memory.
-        return self._merged(server_ids, wanted, size=max(50, WINDOW // max(1, len(server_ids))))
+        size = max(50, WINDOW // max(1, len(server_ids)))
+        scan = _Scan("at", *_times(wanted), size, size)
+        return self._merged(server_ids, wanted, scan)
 
     def _counter(self, name: str) -> int:
         found = self._session.rows("SELECT value FROM counters WHERE name = ?", (name,))
@@ -230,11 +234,11 @@ class Reader:
             yield from self._of_servers(LineRow, "lines", where, "t.id")
 
     def _merged(
-        self, server_ids: Sequence[int], wanted: LineFilter, *, newest: bool = False, size: int
+        self, server_ids: Sequence[int], wanted: LineFilter, scan: "_Scan"
     ) -> Iterator[LineRow]:
-        scan = _Scan("at", *_times(wanted), newest=newest, size=size)
         streams = [self._read(server_id, wanted, scan) for server_id in server_ids]
-        return heapq.merge(*streams, key=attrgetter("at", "server_id", "seq"), reverse=newest)
+        order = attrgetter("at", "server_id", "seq")
+        return heapq.merge(*streams, key=order, reverse=scan.newest)
 
     def _read(self, server_id: int, wanted: LineFilter, scan: "_Scan") -> Iterator[LineRow]:
         order = f"t.{scan.key} DESC, t.seq DESC" if scan.newest else f"t.{scan.key}, t.seq"
@@ -245,13 +249,14 @@ class Reader:
 
     def _windows(self, server_id: int, scan: "_Scan") -> Iterator[tuple[int, int]]:
         """Yield both ends, inclusive, of each window of a scan; the last may hold nothing."""
-        key, first, last = scan.key, scan.first, scan.last
+        key, first, last, size = scan.key, scan.first, scan.last, scan.size
         sql = (
             f"SELECT {key} FROM lines WHERE server_id = ? AND {key} BETWEEN ? AND ?"  # noqa: S608  # constants
             f" ORDER BY {key} {'DESC' if scan.newest else 'ASC'} LIMIT 1 OFFSET ?"
         )
-        while found := self._session.rows(sql, (server_id, first, last, scan.size - 1)):
+        while found := self._session.rows(sql, (server_id, first, last, size - 1)):
             end = int(found[0][0])
+            size = min(2 * size, scan.most)
             if scan.newest:
                 yield end, last
                 last = end - 1
@@ -263,16 +268,17 @@ class Reader:
     def _seq_scan(self, server_id: int, wanted: LineFilter) -> "_Scan":
         """Return the scan by seq that covers a filter's range of time."""
         if wanted.since is None and wanted.until is None:
-            return _Scan("seq")
+            return _Scan("seq", -_EVER, _EVER, WINDOW, WINDOW)
         least, largest = _EVER, -_EVER
-        for window in self._windows(server_id, _Scan("at", *_times(wanted))):
+        scan = _Scan("at", *_times(wanted), WINDOW, WINDOW)
+        for window in self._windows(server_id, scan):
             low, high = self._session.rows(
                 "SELECT min(seq), max(seq) FROM lines WHERE server_id = ? AND at BETWEEN ? AND ?",
                 (server_id, *window),
             )[0]
             if low is not None:
                 least, largest = min(least, low), max(largest, high)
-        return _Scan("seq", least, largest)
+        return _Scan("seq", least, largest, WINDOW, WINDOW)
 
     def _of_servers(self, kind: type[Any], table: str, where: "_Where", order: str) -> list[Any]:
         """Select the rows of a table that has a server, with the server's names."""
@@ -284,20 +290,20 @@ class Reader:
         return [kind(*row) for row in self._session.rows(sql, where.parameters)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Scan:
+class _Scan(NamedTuple):
     """
     A way through the lines of one server with ``first <= key <= last``.
 
-    Goes in windows of *size* stored lines, more only where several share the key at a
-    window's end.
+    Goes in windows of *size* stored lines, then twice as many until *most*; more only
+    where several share the key at a window's end.
     """
 
     key: Literal["at", "seq"]
-    first: int = -_EVER
-    last: int = _EVER
+    first: int
+    last: int
+    size: int
+    most: int
     newest: bool = False  # from the newest to the oldest
-    size: int = WINDOW
 
 
 class _Where:

@@ -124,6 +124,15 @@ def test_deleted_sqlite_archive_is_noticed_at_the_next_transaction(sqlite_archiv
     assert not path.exists()
 
 
+def test_deleted_sqlite_archive_is_not_made_anew_by_a_new_connection(sqlite_archive):
+    path = sqlite_archive.location.path
+    path.unlink()
+
+    with pytest.raises(refusals.RefusedError, match="cannot be opened"), sqlite_archive.begin():
+        pass
+    assert not path.exists()
+
+
 def test_replaced_sqlite_archive_is_noticed(sqlite_archive):
     with sqlite_archive.begin():
         pass

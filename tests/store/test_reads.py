@@ -261,7 +261,7 @@ def test_sqlite_finds_the_lines_of_a_window_by_the_index_of_its_key(sqlite_url, 
             assert "INDEX sqlite_autoindex_lines_1 (server_id=? AND seq>? AND seq<?)" in plan
         assert len(plans) == 4
         plans.clear()
-        list(reader._merged((1,), everything, size=9))
+        reader.lines(everything, limit=9, newest=True)
         for plan in plans:
             assert "INDEX ix_lines_server_id_at (server_id=? AND at>? AND at<?)" in plan
         assert len(plans) == 2
