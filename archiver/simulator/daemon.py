@@ -155,7 +155,8 @@ class GameServer:
     def begin(self) -> None:
         """Be running from the first moment on, with the banner in the log."""
         run = self._new_run()
-        self.console.print("".join(f"{line}\n" for line in self._fill(self.game.boot)).encode())
+        self._become("running" if self.game.done else "starting")
+        self._print_in(run, self.game.boot)
         self._ready(run)
 
     def start(self) -> bool:
@@ -192,8 +193,7 @@ class GameServer:
         """Let the game crash with its last words; the daemon starts it again, or says why not."""
         if not self.console.running:
             return
-        for line in self._fill(self.game.crash):
-            self.console.print(f"{line}\n".encode())
+        self._print_in(self.runs[-1], self.game.crash)
         self._exit(self.runs[-1], exit_code, out_of_memory, False)
         self.console.say_as_daemon(
             "---------- Detected server process in a crashed state! ----------"
@@ -267,12 +267,12 @@ class GameServer:
         if run.ended_at is not None:
             return
         self._busy = False
-        if self.state != "running":
-            self._become("running" if self.game.done else "starting")
+        if self.state == "starting" and self.game.done:
+            self._become("running")
         self._chat(run)
 
     def _chat(self, run: TrueRun) -> None:
-        if run.ended_at is not None or self.state == "stopping" or not self._settings.rate:
+        if run.ended_at is not None or not self._settings.rate:
             return
         lines = self.game.say(self._said, self._clock.now)
         if lines:
@@ -283,14 +283,13 @@ class GameServer:
     def _print_over(self, run: TrueRun, lines: tuple[str, ...], seconds: float) -> None:
         """Print template lines evenly over a time."""
         for number, line in enumerate(lines):
-            self._clock.after(seconds * (number + 0.5) / len(lines), self._print_in, run, line)
+            after = seconds * (number + 0.5) / len(lines)
+            self._clock.after(after, self._print_in, run, (line,))
 
-    def _print_in(self, run: TrueRun, line: str) -> None:
+    def _print_in(self, run: TrueRun, lines: tuple[str, ...]) -> None:
         if run.ended_at is None:
-            self.console.print("".join(f"{text}\n" for text in self._fill((line,))).encode())
-
-    def _fill(self, lines: tuple[str, ...]) -> list[str]:
-        return self.game.fill(lines, self._said, self._clock.now)
+            for line in self.game.fill(lines, self._said, self._clock.now):
+                self.console.print(f"{line}\n".encode())
 
     def _exit(self, run: TrueRun, exit_code: int, out_of_memory: bool, then_start: bool) -> None:  # noqa: FBT001 - called by the clock, which passes positions
         container = self.console.container

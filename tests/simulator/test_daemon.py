@@ -51,6 +51,15 @@ def test_an_egg_that_never_matches_stays_starting(build):
     assert len(world.truth("Midgard")) > 60
 
 
+def test_a_restarted_daemon_takes_what_runs_for_running(build):
+    world = build(games=("valheim",), booted=False)
+    world.boot("Midgard")
+    world.pass_time(10)
+    world.restart_daemon(seconds=1)
+    world.pass_time(2)
+    assert texts_of(world.server("Midgard").statuses) == ["starting", "running"]
+
+
 @pytest.mark.parametrize("restarts", [True, False])
 def test_a_crash_is_offline_daemon_lines_and_a_start(build, watch, restarts):
     world = build(games=("paper",), rate=0.0, auto_restart=restarts)

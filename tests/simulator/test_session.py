@@ -316,6 +316,24 @@ def test_send_stats_is_answered_at_once_with_the_last_sample(build, watch):
     assert next(iter(json.loads(seen.texts("stats")[0]))) == "memory_bytes"
 
 
+def test_an_answer_waits_for_a_slow_reader(world, watch):
+    seen = watch(world)
+    world.stall(seen.session, 5)
+    seen.say("send stats")
+    world.pass_time(4)
+    assert seen.frames == []
+    world.pass_time(2)
+    assert seen.events() == ["stats"]
+
+
+@pytest.mark.parametrize(("generation", "answered"), [("1.11", True), ("1.12", False)])
+def test_newer_daemons_ignore_binary_messages(build, watch, generation, answered):
+    seen = watch(build(generation=generation))
+    seen.session.receive(b'{"event":"send stats","args":[]}')
+    seen.world.pass_time(1)
+    assert seen.events() == ["stats"] * answered
+
+
 def test_a_command_reaches_the_game_and_comes_back_as_a_line(world, watch):
     seen = watch(world)
     seen.say("send command", "say ", "hello")
@@ -481,12 +499,13 @@ def test_no_message_breaks_a_daemon(see, content):
 
 def test_a_socket_that_closes_while_its_reader_stalls_leaves_nothing_behind(world, watch):
     seen = watch(world)
-    for number in range(20):
+    for number in range(150):
         world.print_line("Silent", str(number))
     world.pass_time(1)
     seen.say("send logs", None)
-    world.pass_time(0.03)
+    seen.say("send stats")
     world.stall(seen.session, 10)
+    world.pass_time(1)
     seen.session.leave()
     seen.clear()
     world.pass_time(100)
