@@ -22,6 +22,8 @@ from archiver.cli.output import tell
 # command's own. The command NAME is NAME in archiver/cli/NAME_cmd.py.
 COMMANDS = {
     "Record": {
+        "demo": "Show the archiver at work, with a simulated panel.",
+        "setup": "Ask for a panel and a key, test them, write the configuration.",
         "ingest": "Record the consoles of all configured servers.",
     },
     "Read": {

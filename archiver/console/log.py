@@ -20,6 +20,7 @@ ASSUMED_REPLAY = 150  # Wings f1c5bbd config/config.go: websocket_log_count
 ALMOST_ALL = 10  # a replay so much shorter than its limit may still have been cut by it
 REPLAY_LEAD = 0.015  # seconds: a live line this late may still be in the replay
 RATE_MEMORY = 600.0  # seconds over which the rate of lines is averaged
+RATE_LEAST = 5.0  # the same, at the beginning
 MOVE_BACK = 2_500_000  # microseconds before a boot that its first lines may be dated
 
 CONTAINER_LINES = frozenset({Source.LIVE, Source.REPLAY})  # what a replay can show
@@ -57,6 +58,8 @@ class Log:
         self._next_gap_id = next_gap_id
         self._tail = Tail()
         self._last_seq: int | None = None
+        self._rated_at: int | None = None  # the newest line that the rate knows
+        self._rated_for = RATE_MEMORY if state.rate is not None else 0.0  # seconds
         self.run_id: int | None = None  # what new lines belong to
         self.connection_id: int | None = None  # what new lines came through
         self.lines: list[Line] = []  # to be stored
@@ -238,11 +241,12 @@ class Log:
         )
 
     def _update_rate(self, at: int) -> None:
-        """Let the rate follow the lines: exponential with RATE_MEMORY."""
-        last = self._state.last_frame_at
-        passed = max(0.0, (at - last) / 1e6) if last is not None else 0.0
-        rate = self._state.rate or 0.0
-        self._state.rate = max(0.0, rate * (1 - passed / RATE_MEMORY)) + 1 / RATE_MEMORY
+        """Let the rate follow the lines, over RATE_MEMORY once so much was seen."""
+        passed = 0.0 if self._rated_at is None else max(0.0, (at - self._rated_at) / 1e6)
+        self._rated_at = at
+        self._rated_for += passed
+        memory = min(RATE_MEMORY, max(RATE_LEAST, self._rated_for))
+        self._state.rate = (self._state.rate or 0.0) * max(0.0, 1 - passed / memory) + 1 / memory
 
     def _note_break(self, replayed: int, at: int, absence: Absence, *, first: bool) -> None:
         """Note that nothing proves the replay to follow what is stored."""

@@ -123,6 +123,7 @@ async def _tell_story(world: World, archive: "_Archive", say: Callable[[str], No
     await asyncio.sleep(2.0)
     for server in world.servers:
         world.stop(server.name)
+    await archive.until(archive.is_offline, "the end of all games")
     await archive.until(lambda: not archive.compare(world), "the last lines", give_up=False)
 
 
@@ -174,6 +175,10 @@ class _Archive:
         with Reader.open(self._url) as reader:
             connected = {row.name for row in reader.status_of_all(since=0) if row.lines_today}
         return set(servers) <= connected
+
+    def is_offline(self) -> bool:
+        with Reader.open(self._url) as reader:
+            return all(row.status == "offline" for row in reader.status_of_all(since=0))
 
     def lines(self, server: str) -> list[LineRow]:
         """Return the container lines of *server* in order."""

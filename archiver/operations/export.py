@@ -3,7 +3,8 @@ Lines as NDJSON and CSV: the public interface, for other programs.
 
 Keys and their order are stable within a major version. Times are ISO 8601 in UTC
 with microseconds, null (in CSV: empty) where unknown; ``raw`` is null where it is
-the same as ``text``.
+the same as ``text``. NDJSON can be shown on a terminal: what acts on one is escaped,
+as JSON allows. CSV has no escapes and is as faithful as it is unsafe.
 """
 
 import csv
@@ -16,6 +17,7 @@ from typing import Literal, Protocol
 
 from archiver import errors
 from archiver.console.records import AtKind, Source
+from archiver.operations.visible import visible
 from archiver.query.times import format_iso
 from archiver.store.rows import LineRow
 
@@ -96,7 +98,7 @@ def write_records(
         encode = json.JSONEncoder(ensure_ascii=False).encode
 
         def write(record: tuple[object, ...]) -> object:
-            return file.write(encode(dict(zip(names, record, strict=True))) + "\n")
+            return file.write(visible(encode(dict(zip(names, record, strict=True)))) + "\n")
 
     count = 0
     for record in records:

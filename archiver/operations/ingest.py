@@ -117,21 +117,20 @@ class Ingest:
         self._recorder = recorder = Recorder(writer, self._timing, committed)
         recording = loop.run_in_executor(None, recorder.run)
         try:
-            await self._listen(recorder, recording, watch)
+            await self._listen(recording, watch)
         finally:
             recorder.stop()
             await recording
 
     async def _listen(
         self,
-        recorder: Recorder,
         recording: "asyncio.Future[None]",
         watch: Callable[[Progress], None] | None,
     ) -> None:
         """Run all that listens until the end of whatever ends first."""
         async with AsyncExitStack() as stack:
             sites = [
-                Site(self._settings, panel, self._timing, self._intake, recorder, self._random)
+                Site(self._settings, panel, self._timing, self._intake, self._random)
                 for panel in self._settings.panels
             ]
             for site in sites:
@@ -204,6 +203,8 @@ class Ingest:
         self, site: Site, listed: Sequence[Server], group: asyncio.TaskGroup
     ) -> None:
         """Listen to what is new, stop listening to what is gone."""
+        recorder = self._recorder
+        assert recorder is not None  # nothing is discovered before the archive is open
         now = wall_clock()
         panel = site.settings
         wanted = [server for server in listed if self._is_wanted(server, site)]
@@ -224,13 +225,13 @@ class Ingest:
                 for server in wanted
             ]
 
-        ids = await asyncio.wrap_future(site.recorder.call(register))
+        ids = await asyncio.wrap_future(recorder.call(register))
         for server_id, server in zip(ids, wanted, strict=True):
             self._missing.pop(server_id, None)
             if server_id in self._listeners:
                 self._listeners[server_id].server = server
                 continue
-            listener = Listener(server, server_id, site, self._random)
+            listener = Listener(server, server_id, site, recorder, self._random)
             self._listeners[server_id] = listener
             self._tasks[server_id] = group.create_task(self._run_listener(listener))
         for server_id, listener in list(self._listeners.items()):
@@ -263,7 +264,7 @@ class Ingest:
             self._tasks.pop(server_id).cancel()
             del self._missing[server_id]
             at = wall_clock()
-            listener.site.recorder.call(lambda writer: writer.mark_deleted(server_id, at))
+            listener.recorder.call(lambda writer: writer.mark_deleted(server_id, at))
             facts = {"server": listener.server.identifier}
             log.info("the panel lists the server no more", extra={"action": "server_gone", **facts})
 

@@ -28,7 +28,7 @@ from archiver.console.procedure import (
     Procedure,
     WantToken,
 )
-from archiver.operations.recorder import Steps
+from archiver.operations.recorder import Recorder, Steps
 from archiver.operations.site import Site
 
 log = logging.getLogger(__name__)
@@ -44,15 +44,19 @@ class Listener:
     Args:
         server: As the panel lists it.
         server_id: Its number in the archive.
-        site: The panel, its tokens, its nodes, and the recorder.
+        site: The panel, its tokens, its nodes.
+        recorder: Takes the steps.
         random: Source of jitter.
 
     """
 
-    def __init__(self, server: Server, server_id: int, site: Site, random: Random) -> None:
+    def __init__(
+        self, server: Server, server_id: int, site: Site, recorder: Recorder, random: Random
+    ) -> None:
         self.server = server
         self.server_id = server_id
         self.site = site
+        self.recorder = recorder
         self.random = random
         self.conversation: Conversation | None = None  # None: not connected
         self.trouble: Verdict | None = None  # why it is not
@@ -229,7 +233,7 @@ class Conversation:
         if steps or self._frames:
             given = Steps(self._listener.server_id, steps, self._frames, self._size)
             self._frames = self._size = 0
-            self._site.recorder.tell(given)
+            self._listener.recorder.tell(given)
 
     async def _settle(self, main: Socket, group: asyncio.TaskGroup) -> None:
         """Do what the procedure wants."""

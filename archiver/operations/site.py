@@ -12,7 +12,6 @@ from archiver.client.socket import Socket, open_socket
 from archiver.client.tokens import Token, Tokens
 from archiver.config.settings import PanelSettings, Settings
 from archiver.console.timing import Timing
-from archiver.operations.recorder import Recorder
 
 ASKING_AT_ONCE = 4  # sockets that ask for a replay, of one node: they cost it 150 lines each
 
@@ -26,7 +25,6 @@ class Site:
         panel: Those of this panel, with its keys.
         timing: Waits.
         intake: The account of queued frames of the whole process.
-        recorder: Takes what the servers say.
         random: Source of jitter.
 
     """
@@ -37,12 +35,10 @@ class Site:
         panel: PanelSettings,
         timing: Timing,
         intake: Intake,
-        recorder: Recorder,
         random: Random,
     ) -> None:
         self.settings = panel
         self.timing = timing
-        self.recorder = recorder
         self._compression = settings.compression
         self._intake = intake
         self.panel = Panel(
