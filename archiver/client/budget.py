@@ -60,20 +60,19 @@ class Allowance:
         """Return how many more may begin; not positive: none."""
         if now < self._paused_until:
             return 0
-        while self._ended and self._ended[0] <= now - self._window:
+        while self._ended and self._ended[0] + self._window <= now:
             self._ended.popleft()
         foreign = self._foreign if now < self._foreign_until else 0
         return self.limit - self._running - len(self._ended) - foreign
 
     def next_room(self, now: float) -> float:
         """Return when there may be room; infinite: only the end of a request can tell."""
+        now = max(now, self._paused_until)
         if self.room(now) > 0:
             return now
         later = [self._ended[0] + self._window] if self._ended else []
         if now < self._foreign_until:
             later.append(self._foreign_until)
-        if now < self._paused_until:
-            return max(self._paused_until, min(later, default=-inf))
         return min(later, default=inf)
 
     def begin(self) -> None:

@@ -81,7 +81,7 @@ def find_kind(error: BaseException) -> tuple[Kind, str]:
             case ssl.SSLCertVerificationError():
                 return Kind.CERTIFICATE, inner.verify_message
             case ssl.SSLError():
-                return Kind.TLS, inner.reason or str(inner)
+                return Kind.TLS, inner.strerror or str(inner)
             case gaierror():
                 return Kind.NAME, inner.strerror or ""
             case TimeoutError():

@@ -107,7 +107,8 @@ class Inbox:
         """
         Return all that has come, oldest first; waits for the first.
 
-        Empty where ``wake`` was called and nothing has come. The last item is a ``Closed`` once the socket is closed, and then each time.
+        Empty where ``wake`` was called and nothing has come. The last item is a
+        ``Closed`` once the socket is closed, and then each time.
         """
         while not (self._items or self._overflow or self._closed or self._woken):
             self._waiting = asyncio.get_running_loop().create_future()

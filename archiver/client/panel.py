@@ -98,7 +98,7 @@ class Panel:
             timeout=timing.request_timeout,  # of each step; below, of all
             follow_redirects=False,
             # A session cookie would make one user of all keys.
-            cookies=httpx.Cookies(CookieJar(DefaultCookiePolicy(allowed_domains=[]))),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
 
     async def __aenter__(self) -> Self:

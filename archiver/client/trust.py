@@ -9,7 +9,6 @@ import httpx
 from archiver.errors import ConfigError
 
 
-@lru_cache(maxsize=64)
 def make_context(ca_file: Path | None = None, *, verify: bool = True) -> ssl.SSLContext:
     """
     Return the TLS settings of one end; one object for the same arguments.
@@ -25,6 +24,11 @@ def make_context(ca_file: Path | None = None, *, verify: bool = True) -> ssl.SSL
         ConfigError: *ca_file* cannot be read, or holds no certificate.
 
     """
+    return _make_context(ca_file, verify)
+
+
+@lru_cache(maxsize=64)
+def _make_context(ca_file: Path | None, verify: bool) -> ssl.SSLContext:  # noqa: FBT001 - cached by position
     if not verify:
         context = ssl.create_default_context()
         context.check_hostname = False
