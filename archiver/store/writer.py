@@ -15,6 +15,7 @@ from typing import Self
 from sqlalchemy import Connection
 
 from archiver.console import records
+from archiver.console.lines import scrub
 from archiver.store import location, refusals, revision, streams, writes
 from archiver.store.database import Database, current
 from archiver.store.lock import CollectorLock, hold_while_connected
@@ -170,14 +171,15 @@ class Writer:
             RefusedError: The database refuses.
 
         """
-        names = (panel_name, identifier, name, node)
+        # What a panel's users typed must not be able to stop the recording.
+        names = (panel_name, scrub(identifier), scrub(name), scrub(node))
         server_id, known = self._known.get((panel_origin, uuid), (0, None))
         if known != names:
             with self._database.begin() as connection:
                 counters = writes.load_counters(connection)
                 panel_id = _register_panel(connection, counters, panel_origin, panel_name)
                 server_id = _register_server(
-                    connection, counters, panel_id, (uuid, identifier, name, node), seen_at
+                    connection, counters, panel_id, (uuid, *names[1:]), seen_at
                 )
                 writes.save_counters(connection, counters)
             self._known[panel_origin, uuid] = (server_id, names)

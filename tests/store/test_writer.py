@@ -187,6 +187,13 @@ def test_server_keeps_its_number_whatever_else_changes(open_writer, register, ar
         ]
 
 
+def test_name_that_no_database_takes_is_stored_without_what_it_refuses(writer, register, reader):
+    register(writer, "u1", name="a\0b\ud800c", node="n\0")
+
+    found = reader.servers()[0]
+    assert (found.name, found.node) == ("a\u2400b\ufffdc", "n\u2400")
+
+
 def test_same_uuid_on_two_panels_is_two_servers(writer, register):
     here = register(writer, "u1", panel_origin="https://a.example")
     there = register(writer, "u1", panel_origin="https://b.example")
