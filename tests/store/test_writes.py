@@ -19,7 +19,8 @@ from archiver.console.records import (
     StatusChange,
     StreamState,
 )
-from archiver.store import tables
+from archiver.store import refusals, tables, writes
+from archiver.store.database import Database
 from archiver.store.location import parse
 from archiver.store.session import Session
 
@@ -199,3 +200,16 @@ def test_state_of_a_stream_is_the_last_one_given(writer, server, commit, stored)
     commit(writer, server, state=StreamState(20, 1, 5, 150, 0.25, NOW))
 
     assert stored("streams") == [(server, 20, 1, 5, 150, 0.25, NOW, None)]
+
+
+def test_who_has_the_counters_keeps_other_writers_of_postgresql_waiting(postgresql_url):
+    first, second = Database.open(postgresql_url), Database.open(postgresql_url)
+    with first.begin() as connection:
+        writes.load_counters(connection)
+        with pytest.raises(refusals.RefusedError, match="locked"), second.begin() as other:
+            other.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
+            writes.load_counters(other)
+    with second.begin() as other:
+        assert writes.load_counters(other)["line"] == 0
+    first.close()
+    second.close()
