@@ -204,11 +204,16 @@ def test_state_of_a_stream_is_the_last_one_given(writer, server, commit, stored)
 
 def test_who_has_the_counters_keeps_other_writers_of_postgresql_waiting(postgresql_url):
     first, second = Database.open(postgresql_url), Database.open(postgresql_url)
-    with first.begin() as connection:
-        writes.load_counters(connection)
-        with pytest.raises(refusals.RefusedError, match="locked"), second.begin() as other:
+
+    def load_without_waiting() -> None:
+        with second.begin() as other:
             other.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
             writes.load_counters(other)
+
+    with first.begin() as connection:
+        writes.load_counters(connection)
+        with pytest.raises(refusals.RefusedError, match="locked"):
+            load_without_waiting()
     with second.begin() as other:
         assert writes.load_counters(other)["line"] == 0
     first.close()
