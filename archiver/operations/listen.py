@@ -34,6 +34,7 @@ from archiver.operations.site import Site
 log = logging.getLogger(__name__)
 
 NO_STATUS = 1005  # RFC 6455 section 7.4.1: closed without saying why
+PULSE = 0.05  # seconds between two looks at a console that only has lines to tell
 TURN = 500  # frames before others on the event loop get theirs
 
 
@@ -186,6 +187,9 @@ class Conversation:
                 if closed is not None:
                     return backoff.classify(closed)
                 self.procedure.advance(wall_clock(), time.monotonic())
+                if self.procedure.is_replayed:
+                    # Nothing is urgent: let more come, a turn costs as much as ten lines.
+                    await asyncio.sleep(PULSE)
         finally:
             if closed is None:
                 # We end it: what is queued comes first, then the close.
