@@ -13,7 +13,7 @@ Over real sockets::
         world.drop_sockets("Survival")
         world.crash("Rust Main", exit_code=139)
         world.fail_requests(503, 3, containing="/websocket")
-    expected = world.truth("Survival")
+    expected = world.truth("Survival")  # and .runs, .statuses of world.server("Survival")
 
 In virtual time, as fast as it computes::
 
