@@ -58,7 +58,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _paths(value: object) -> tuple[Path, ...]:
-    if isinstance(value, str):
+    if isinstance(value, (str, Path)):
         return (_path(value),)  # a comma may be part of a path
     if isinstance(value, (list, tuple)) and value:
         return tuple(_path(item) for item in value)

@@ -49,6 +49,8 @@ def test_each_default_that_is_a_value_is_the_one_in_force(setting):
         ("servers", "a, b-*", ("a", "b-*")),
         ("servers", ["a, b"], ("a, b",)),
         ("api_key_file", "/a,b", (Path("/a,b"),)),
+        ("api_key_file", Path("/a"), (Path("/a"),)),
+        ("api_key_file", ["/a", "/b"], (Path("/a"), Path("/b"))),
         ("scope", "admin-all", "admin-all"),
         ("name", " main ", "main"),
     ],
