@@ -7,7 +7,8 @@ import click
 
 from archiver.cli import options
 from archiver.cli.options import Command, Invocation
-from archiver.cli.output import tell, visible
+from archiver.cli.output import tell
+from archiver.operations.visible import visible
 
 
 @click.group()
@@ -60,7 +61,7 @@ def show(invocation: Invocation, kind: str) -> None:
 
     settings = invocation.settings()
     rows = settings.rows()
-    print_table(("setting", "value", "from"), rows, kind, zone=UTC, environ=invocation.environ)
+    print_table(("setting", "value", "from"), rows, kind, zone=UTC, invocation=invocation)
 
 
 @config.command(cls=Command, example="archiver config path")

@@ -20,6 +20,7 @@ _NAMES = (
     "repeated",
     "renewals",
 )
+_LESS = ("renewals", "reason", "server", "authenticated", "repeated", "connection")
 _MOST = 2**31
 
 
@@ -79,7 +80,7 @@ def connections(
             )
             for row in reader.connections(server_ids, first, count or _MOST)
         ]
-    if not print_table(_NAMES, rows, kind, zone=zone, environ=invocation.environ):
+    if not print_table(_NAMES, rows, kind, zone=zone, invocation=invocation, less=_LESS):
         tell("no connections")
         return 1
     return 0

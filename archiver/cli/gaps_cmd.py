@@ -19,6 +19,7 @@ _NAMES = (
     "reason",
     "closed",
 )
+_LESS = ("likely", "run", "server", "gap", "reason")
 
 
 @click.command(cls=Command, example="archiver gaps -S 1d")
@@ -71,7 +72,7 @@ def gaps(
             for row in reader.gaps(server_ids, first, last)
             if closed or row.closed_at is None
         ]
-    if not print_table(_NAMES, rows, kind, zone=zone, environ=invocation.environ):
+    if not print_table(_NAMES, rows, kind, zone=zone, invocation=invocation, less=_LESS):
         tell("no gaps")
         return 1
     return 0

@@ -9,10 +9,11 @@ import click
 
 from archiver.cli import options
 from archiver.cli.options import Command, Invocation
-from archiver.cli.output import tell, visible
+from archiver.cli.output import tell
 
 if TYPE_CHECKING:
     from archiver.operations.ingest import Progress
+from archiver.operations.visible import visible
 
 
 @click.command(cls=Command, example="archiver ingest --server 'survival-*'")

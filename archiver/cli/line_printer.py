@@ -5,8 +5,8 @@ from datetime import tzinfo
 
 import click
 
-from archiver.cli.output import visible
 from archiver.console.records import AtKind
+from archiver.operations.visible import visible
 from archiver.query.times import format_time
 from archiver.store.rows import GapRow, LineRow
 

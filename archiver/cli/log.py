@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from archiver.cli.output import visible
+from archiver.operations.visible import visible
 
 # What every record has; anything else in it was given as a fact.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -8,6 +8,8 @@ from archiver.cli import options
 from archiver.cli.options import Command, Invocation
 from archiver.cli.output import has_colour, stdout, tell
 
+_USUAL_COUNT = 50
+
 
 @click.command(cls=Command, example="archiver logs survival --since 2h -n all")
 @options.lines
@@ -16,7 +18,7 @@ from archiver.cli.output import has_colour, stdout, tell
     "--lines",
     "count",
     callback=options.read_count,
-    default="50",
+    default=str(_USUAL_COUNT),
     show_default=True,
     metavar="N|all",
     help="The newest so many lines, or all.",
@@ -89,6 +91,6 @@ def logs(
     if not shown:
         tell("no lines")
         return 1
-    if shown == count:
+    if shown == count == _USUAL_COUNT:
         tell(f"the newest {count} lines; -n all for all")
     return 0

@@ -67,6 +67,15 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.example = example
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, with variables named after the options; Click names them after parameters."""
+        for option in self.params:
+            if isinstance(option, click.Option) and option.allow_from_autoenv:
+                long = next(name for name in option.opts if name.startswith("--"))
+                name = long[2:].replace("-", "_").upper()
+                option.envvar = f"{ctx.auto_envvar_prefix}_{name}"
+        return super().parse_args(ctx, args)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the environment's names and the example."""
         formatter.write_paragraph()

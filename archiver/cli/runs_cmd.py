@@ -17,6 +17,7 @@ _NAMES = (
     "out_of_memory",
     "noticed",
 )
+_LESS = ("noticed", "first_seen", "server", "out_of_memory")
 
 
 @click.command(cls=Command, example="archiver runs survival")
@@ -58,7 +59,7 @@ def runs(
             )
             for row in reader.runs(options.chosen_servers(reader, arguments, names))
         ]
-    if not print_table(_NAMES, rows, kind, zone=zone, environ=invocation.environ):
+    if not print_table(_NAMES, rows, kind, zone=zone, invocation=invocation, less=_LESS):
         tell("no runs")
         return 1
     return 0

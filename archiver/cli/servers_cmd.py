@@ -6,7 +6,8 @@ from archiver.cli import options
 from archiver.cli.options import Command, Invocation
 from archiver.cli.output import tell
 
-_NAMES = ("server", "name", "panel", "node", "uuid", "first_seen", "last_seen", "deleted")
+_NAMES = ("server", "server_name", "panel", "node", "uuid", "first_seen", "last_seen", "deleted")
+_LESS = ("first_seen", "last_seen", "uuid", "panel")
 
 
 @click.command(cls=Command, example="archiver servers --all")
@@ -39,7 +40,7 @@ def servers(
             )
             for row in reader.servers(deleted=deleted)
         ]
-    if not print_table(_NAMES, rows, kind, zone=zone, environ=invocation.environ):
+    if not print_table(_NAMES, rows, kind, zone=zone, invocation=invocation, less=_LESS):
         tell("no servers")
         return 1
     return 0

@@ -8,7 +8,7 @@ from archiver.cli.output import tell
 
 _NAMES = (
     "server",
-    "name",
+    "server_name",
     "node",
     "status",
     "run_started",
@@ -19,6 +19,7 @@ _NAMES = (
     "lines_today",
     "gaps_today",
 )
+_LESS = ("connected_since", "node", "run_started", "last_sign")
 
 
 @click.command(cls=Command, example="archiver status")
@@ -66,5 +67,5 @@ def status(invocation: Invocation, /, *, kind: str, utc: bool, tz: str | None) -
         for row in found.servers
         if row.deleted_at is None
     ]
-    print_table(_NAMES, rows, kind, zone=zone, environ=invocation.environ)
+    print_table(_NAMES, rows, kind, zone=zone, invocation=invocation, less=_LESS)
     return 0 if found.is_recording else 1
