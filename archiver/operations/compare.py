@@ -1,5 +1,7 @@
 """Hold what an archive says of one server against the true log, which only a simulator has."""
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,6 +28,16 @@ class Difference(NamedTuple):
     what: str
 
 
+class _Bounds(NamedTuple):
+    """How many lines may be missing at one place."""
+
+    lower: int
+    upper: int | None  # None: any number
+
+    def admits(self, missing: int) -> bool:
+        return self.lower <= missing and (self.upper is None or missing <= self.upper)
+
+
 def compare_lines(
     stored: Sequence[Stored], gaps: Sequence[StoredGap], truth: Sequence[str]
 ) -> list[Difference]:
@@ -33,54 +45,72 @@ def compare_lines(
     Return how *stored* differs from *truth*; empty if it does not.
 
     An archive is right if it is the end of the truth with nothing repeated and
-    nothing missing, but where a gap says so, and within the gap's bounds. It may
-    begin later than the truth, as recording did.
+    nothing missing, but where gaps say so, and within their bounds. It may begin
+    later than the truth, as recording did. Where a text repeats, any reading counts
+    under which it is right.
 
     Args:
         stored: Lines in the order of their seq.
-        gaps: Gaps in the same order.
+        gaps: Gaps that are not closed, in any order.
         truth: Texts of all container lines that were ever printed, oldest first.
 
     """
+    if not stored:
+        return [Difference("everywhere", "nothing is stored")] if truth else []
+    seqs = [line.seq for line in stored]
+    gaps_at: dict[int, list[StoredGap]] = defaultdict(list)  # by how many lines stand before
+    for gap in gaps:
+        if gap.after_seq is not None:
+            gaps_at[bisect_right(seqs, gap.after_seq)].append(gap)
     differences: list[Difference] = []
-    edges = sorted(gap.after_seq for gap in gaps if gap.after_seq is not None)
-    pieces: list[list[Stored]] = [[]]
-    for line in stored:
-        while edges and line.seq > edges[0]:
-            edges.pop(0)
-            if pieces[-1]:
-                pieces.append([])
-        pieces[-1].append(line)
-    bounds = {gap.after_seq: gap for gap in gaps}
-    passed = 0
-    for number, piece in enumerate(piece for piece in pieces if piece):
-        texts = [line.text for line in piece]
-        place = _find(texts, truth, passed)
-        if place is None:
-            where = f"lines {piece[0].seq} to {piece[-1].seq}"
+    ends: set[int] = set()  # where in the truth the lines so far may end
+    starts = sorted({0, *gaps_at} - {len(stored)})
+    for start, stop in zip(starts, [*starts[1:], len(stored)], strict=True):
+        texts = [line.text for line in stored[start:stop]]
+        places = _find(texts, truth)
+        if not places:
+            where = f"lines {seqs[start]} to {seqs[stop - 1]}"
             what = f"{len(texts)} lines do not stand like this in the true log"
             return [*differences, Difference(where, what)]
-        if number:
-            gap = _gap_before(piece[0].seq, bounds)
-            missing = place - passed
-            if gap is None or missing < gap.lower or (gap.upper or missing) < missing:
-                differences.append(
-                    Difference(f"before line {piece[0].seq}", f"{missing} lines are missing")
-                )
-        passed = place + len(texts)
-    if passed != len(truth) and stored:
-        differences.append(Difference("at the end", f"{len(truth) - passed} lines are missing"))
+        if start:
+            where = f"before line {seqs[start]}"
+            places = _follow(ends, places, _add_up(gaps_at[start]), where, differences)
+        ends = {place + len(texts) for place in places}
+    _follow(ends, [len(truth)], _add_up(gaps_at[len(stored)]), "at the end", differences)
     return differences
 
 
-def _gap_before(seq: int, gaps: dict[int | None, StoredGap]) -> StoredGap | None:
-    known = [after for after in gaps if after is not None and after < seq]
-    return gaps[max(known)] if known else None
+def _find(texts: list[str], truth: Sequence[str]) -> list[int]:
+    """Return every place at which *texts* stand in *truth*."""
+    return [
+        place
+        for place in range(len(truth) - len(texts) + 1)
+        if truth[place] == texts[0] and list(truth[place : place + len(texts)]) == texts
+    ]
 
 
-def _find(texts: Sequence[str], truth: Sequence[str], start: int) -> int | None:
-    length = len(texts)
-    for place in range(start, len(truth) - length + 1):
-        if truth[place] == texts[0] and list(truth[place : place + length]) == texts:
-            return place
-    return None
+def _add_up(gaps: Sequence[StoredGap]) -> _Bounds:
+    """Return what gaps without a line between them admit together."""
+    uppers = [gap.upper for gap in gaps]
+    known = [upper for upper in uppers if upper is not None]
+    return _Bounds(
+        sum(gap.lower for gap in gaps), sum(known) if len(known) == len(uppers) else None
+    )
+
+
+def _follow(
+    ends: set[int],
+    places: list[int],
+    bounds: _Bounds,
+    where: str,
+    differences: list[Difference],
+) -> list[int]:
+    """Return those of *places* that may come next; all, and a difference, where none may."""
+    fitting = [place for place in places if any(bounds.admits(place - end) for end in ends)]
+    if fitting:
+        return fitting
+    missing = min((place - end for place in places for end in ends), key=abs)
+    what = f"{missing} lines are missing" if missing >= 0 else f"{-missing} lines are repeated"
+    upper = "any number" if bounds.upper is None else bounds.upper
+    differences.append(Difference(where, f"{what}, and gaps account for {bounds.lower} to {upper}"))
+    return places
