@@ -131,9 +131,13 @@ def _sqlite_engine(path: Path, where: Location) -> Engine:
             isolation_level=None,
             check_same_thread=False,
         )
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-        opened = path.stat().st_ino
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            opened = path.stat().st_ino
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)

@@ -44,8 +44,9 @@ class Session:
         """
         if where.path is None:
             connection, kind = connect_postgresql(where)
-            connection.autocommit = True
-            connection.execute("SET default_transaction_read_only = on")
+            with refusals.telling(kind, where):
+                connection.autocommit = True
+                connection.execute("SET default_transaction_read_only = on")
             return cls(connection, kind, where)
         if not where.path.is_file():
             raise revision.missing(where)

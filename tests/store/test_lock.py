@@ -77,6 +77,9 @@ def test_lock_before_there_is_an_archive_still_holds(tmp_path):
 
     with pytest.raises(errors.CollectorRunningError, match="another collector"):
         CollectorLock(tmp_path / "data", where)
+    (tmp_path / "archive.db").touch()  # the first has got no further
+    with pytest.raises(errors.CollectorRunningError, match="another collector"):
+        CollectorLock(tmp_path / "data", where)
     first.release()
     CollectorLock(tmp_path / "data", where).release()
 

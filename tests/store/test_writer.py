@@ -400,16 +400,19 @@ while True:
 """
 
 
-def test_whatever_a_killed_collector_reported_as_committed_is_there(sqlite_url, tmp_path):
+@pytest.mark.parametrize(
+    "kills", [5, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+)
+def test_whatever_a_killed_collector_reported_as_committed_is_there(sqlite_url, tmp_path, kills):
     reported = [0, 0]
-    for kill in range(5):
+    for kill in range(kills):
         with subprocess.Popen(
             [sys.executable, "-c", COLLECTOR, sqlite_url, str(tmp_path / "data")],
             stdout=subprocess.PIPE,
             text=True,
         ) as process:
             assert process.stdout is not None
-            for _ in range(3 + kill):
+            for _ in range(3 + kill % 5):
                 reported = [int(word) for word in process.stdout.readline().split()]
             process.send_signal(signal.SIGKILL)
             for row in process.stdout:  # committed before the signal arrived
