@@ -204,3 +204,9 @@ def test_a_command_imports_only_what_it_needs(archive, arguments, unwanted):
     imported = result.stderr.splitlines()[-1].split()
     assert "archiver.cli.main" in imported
     assert not [name for name in imported if name in unwanted]
+
+
+def test_verbose_is_an_option_of_the_program_and_not_a_variable(archive, monkeypatch):
+    monkeypatch.setenv("ARCHIVER_VERBOSE", "9")
+    assert program("-vv", "logs", "-n", "1").returncode == 0
+    assert program("logs", "-n", "1").returncode == 0

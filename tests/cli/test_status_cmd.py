@@ -1,6 +1,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 
 
 def test_status_says_that_nothing_records(archiver, archive):
@@ -18,3 +20,15 @@ def test_status_says_who_records(archiver, archive, open_writer):
     assert result.code == 0
     assert result.err.startswith(f"recording: process {os.getpid()} on ")
     assert json.loads(result.out.splitlines()[0])["status"] is None
+
+
+def test_status_says_that_the_collector_was_killed(archiver, archive):
+    code = (
+        "import os, sys; from pathlib import Path; from archiver.store.writer import Writer;"
+        "Writer.open(f'sqlite:///{sys.argv[1]}/archive.db', Path(sys.argv[1]), now=1); os._exit(9)"
+    )
+    command = [sys.executable, "-c", code, str(archive)]
+    assert subprocess.run(command, check=False, timeout=20).returncode == 9
+    result = archiver("status", "--utc")
+    assert result.code == 1
+    assert re.match(r"not recording: process \d+ on .* is dead; start 'archiver in", result.err)

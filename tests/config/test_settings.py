@@ -3,7 +3,14 @@ from pathlib import Path
 import pytest
 
 from archiver.config.secret import Secret
-from archiver.config.settings import PanelSettings, Settings, is_loopback, mask, origin_of
+from archiver.config.settings import (
+    NodeSettings,
+    PanelSettings,
+    Settings,
+    is_loopback,
+    mask,
+    origin_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +67,7 @@ def test_no_secret_is_in_what_settings_print():
                 url="https://panel.example.com",
                 origin="https://panel.example.com",
                 api_keys=(Secret("ptlc_tops3cret"),),
+                nodes={"node.example.com": NodeSettings(verify=False)},
             ),
         ),
     )
@@ -68,3 +76,5 @@ def test_no_secret_is_in_what_settings_print():
     assert "3cret" not in repr(rows)
     assert ("panels[0].api_keys", "***", "default") in rows
     assert ("compression", "false", "default") in rows
+    assert ("panels[0].nodes.'node.example.com'.verify", "false", "default") in rows
+    assert ("panels[0].nodes.'node.example.com'.ca_file", "-", "default") in rows
