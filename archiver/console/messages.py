@@ -184,7 +184,7 @@ class Deleted(Message):
 class Unknown(Message):
     """Anything else, kept as it came."""
 
-    name: str | None  # its event; None: it is not a message at all
+    name: str | None  # its event; None: not a message, or not in the form of its event
     frame: str  # what was received, at most UNKNOWN_KEPT characters
 
 
@@ -208,17 +208,17 @@ def parse_message(frame: str | bytes) -> Message:
     if not isinstance(decoded, dict) or not isinstance(decoded.get("event"), str):
         return _unknown(None, text)
     event = decoded["event"]
+    read = _READ.get(event)
+    if read is None:
+        return _unknown(event, text)
     args = decoded.get("args")
     if args is None:
         args = []
-    if not isinstance(args, list):
-        return _unknown(event, text)
-    args = [arg for arg in args if arg is not None]
-    if not all(isinstance(arg, str) for arg in args):
-        return _unknown(event, text)
-    read = _READ.get(event)
-    message = read(args) if read is not None else None
-    return _unknown(event, text) if message is None else message
+    message = None
+    if isinstance(args, list):
+        args = [arg for arg in args if arg is not None]
+        message = read(args) if all(isinstance(arg, str) for arg in args) else None
+    return _unknown(None, text) if message is None else message
 
 
 def _unknown(event: str | None, frame: str) -> Unknown:
@@ -243,7 +243,7 @@ def _parse_stats(args: list[str]) -> Stats | None:
         return Stats(
             memory_bytes=_integer(sample["memory_bytes"]),
             memory_limit_bytes=_integer(sample.get("memory_limit_bytes", 0)),
-            cpu_absolute=_number(sample.get("cpu_absolute", 0.0)),
+            cpu_absolute=float(_number(sample.get("cpu_absolute", 0.0))),
             rx_bytes=_integer(network.get("rx_bytes", 0)),
             tx_bytes=_integer(network.get("tx_bytes", 0)),
             disk_bytes=_integer(sample.get("disk_bytes", 0)),
@@ -252,14 +252,23 @@ def _parse_stats(args: list[str]) -> Stats | None:
             uptime_ms=_integer(sample["uptime"]) if "uptime" in sample else None,
             state=scrub(state[:100]) if isinstance(state, str) else None,
         )
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except (
+        ArithmeticError,  # a number that is infinite, or has no place in a float
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ):
         return None
 
 
 def _number(value: object) -> float:
     """Return a finite number; floats stand for integers where Go went through a map."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(value)
     return value
 
 
