@@ -11,14 +11,12 @@ from typing import TextIO
 
 import click
 
-from archiver.operations.visible import VISIBLE
-
-_LINES = {code: shown for code, shown in VISIBLE.items() if code != ord("\n")}
+from archiver.operations.visible import visible_lines
 
 
 def tell(text: str) -> None:
     """Say *text*, of one or more lines, to a person on stderr."""
-    click.echo(text.translate(_LINES), err=True)
+    click.echo(visible_lines(text), err=True)
 
 
 def has_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
@@ -35,7 +33,7 @@ class Screen:
 
     def write(self, text: str, /) -> object:
         """Write *text*; only line feeds end a line."""
-        return sys.stdout.write(text.replace("\r\n", "\n").translate(_LINES))
+        return sys.stdout.write(visible_lines(text.replace("\r\n", "\n")))
 
 
 def stdout(*, keep: bool = False) -> "Screen | TextIO":
