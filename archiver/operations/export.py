@@ -62,15 +62,16 @@ class Sink(Protocol):
 
 def values(row: LineRow) -> tuple[object, ...]:
     """Return what :data:`COLUMNS` name, for one line."""
+    observed_at = format_iso(row.observed_at)
     return (
         row.identifier,
         row.server_name,
         row.seq,
         row.run_id,
-        format_iso(row.observed_at),
+        observed_at,
         None if row.earliest_at is None else format_iso(row.earliest_at),
         None if row.timestamp is None else format_iso(row.timestamp),
-        format_iso(row.at),
+        observed_at if row.at == row.observed_at else format_iso(row.at),
         _AT_KINDS[row.at_kind],
         SOURCES[row.source],
         None if row.level is None else _LEVELS[min(5, max(0, row.level - 1) // 4)],

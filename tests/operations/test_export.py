@@ -67,6 +67,13 @@ def test_csv_has_the_same_columns():
     )
 
 
+def test_each_time_has_its_own_column():
+    row = ROW._replace(observed_at=1, earliest_at=2, timestamp=3, at=4)
+    record = dict(zip(COLUMNS, map(str, values(row)), strict=True))
+    names = ("observed_at", "earliest_at", "timestamp", "at")
+    assert [record[name][-3:] for name in names] == ["01Z", "02Z", "03Z", "04Z"]
+
+
 @pytest.mark.parametrize("source", Source)
 @pytest.mark.parametrize("at_kind", AtKind)
 def test_every_source_and_kind_has_a_word(source, at_kind):
