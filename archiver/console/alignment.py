@@ -12,11 +12,16 @@ replay that shows both sides of a gap fills it.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 COPY_LEAD = 0.002  # seconds: a copy on main may be this much older than the request
+
+
+# From places of frames with one key, those that may be chosen (from, to), all frames,
+# and when the live line came, to the index of the one that is its copy.
+_Choose = Callable[[Sequence[int], int, int, "Sequence[Heard]", float], int]
 
 
 class Heard(NamedTuple):
@@ -34,38 +39,81 @@ def separate_replay(
     """
     Take the copies of live lines out of what the asking socket brought.
 
-    Each live line that came after the request is matched with the frame of the
-    same key nearest in time; both sequences are in log order, so matches never
-    cross. A line that is in the replay *and* live leaves one frame: its replay.
+    Each live line that came after the request is matched with a frame of the same
+    key close in time; both sequences are in log order, so matches never cross. A
+    line that is in the replay *and* live comes twice, and which frame is the copy
+    decides where the line stands in the replay. So several ways to match are tried,
+    the likeliest first, until the replay and the live lines fit together: what both
+    hold is the end of the one and the beginning of the other.
 
     Args:
         asked: Lines of the asking socket after `send logs`, oldest first.
         live: Lines of the main socket, oldest first.
         asked_at: When `send logs` was sent.
-        window: How many seconds a line and its copy may be apart.
+        window: How many seconds a line and its copy are apart at most, as a rule;
+            on a busy machine it is more.
 
     Returns:
         The replay, in log order.
 
     """
+    after = [line for line in live if line.mono >= asked_at - COPY_LEAD]
+    live_keys = [line.key for line in live]
+    best: list[Heard] = []
+    fewest: int | None = None
+    for wider in (window, 4 * window, 16 * window):
+        for choose in (_nearest, _first, _last):
+            copies = _match_copies(asked, after, wider, choose)
+            replay = [heard for place, heard in enumerate(asked) if place not in copies]
+            misfits = _count_misfits([heard.key for heard in replay], live_keys)
+            if fewest is None or misfits < fewest:
+                best, fewest = replay, misfits
+            if fewest == 0:
+                return best
+    return best
+
+
+def _match_copies(
+    asked: Sequence[Heard], live: Sequence[Heard], window: float, choose: _Choose
+) -> set[int]:
+    """Return the places in *asked* of the copies of *live*."""
     places: dict[int, list[int]] = {}
     for place, heard in enumerate(asked):
         places.setdefault(heard.key, []).append(place)
     copies: set[int] = set()
     last = -1
     for line in live:
-        if line.mono < asked_at - COPY_LEAD:
-            continue
         same = places.get(line.key, [])
-        after = bisect_left(same, line.mono, key=lambda place: asked[place].mono)
-        near = [place for place in same[max(0, after - 1) : after + 1] if place > last]
-        if not near:
-            near = same[bisect_right(same, last) :][:1]
-        nearest = min(near, key=lambda place: abs(asked[place].mono - line.mono), default=None)
-        if nearest is not None and abs(asked[nearest].mono - line.mono) <= window:
-            last = nearest
-            copies.add(nearest)
-    return [heard for place, heard in enumerate(asked) if place not in copies]
+        start = bisect_left(same, line.mono - window, key=lambda place: asked[place].mono)
+        stop = bisect_right(same, line.mono + window, key=lambda place: asked[place].mono)
+        start = max(start, bisect_right(same, last))
+        if start < stop:
+            last = same[choose(same, start, stop, asked, line.mono)]
+            copies.add(last)
+    return copies
+
+
+def _nearest(
+    same: Sequence[int], start: int, stop: int, asked: Sequence[Heard], mono: float
+) -> int:
+    after = bisect_left(same, mono, start, stop, key=lambda place: asked[place].mono)
+    near = range(max(start, after - 1), min(stop, after + 1))
+    return min(near, key=lambda index: abs(asked[same[index]].mono - mono))
+
+
+def _first(_same: object, start: int, _stop: int, _asked: object, _mono: float) -> int:
+    return start
+
+
+def _last(_same: object, _start: int, stop: int, _asked: object, _mono: float) -> int:
+    return stop - 1
+
+
+def _count_misfits(replay: Sequence[int], live: Sequence[int]) -> int:
+    """Count the lines that both hold outside of the overlap of the one with the other."""
+    overlap = _longest_overlap(replay, live)
+    before = set(replay[: len(replay) - overlap])
+    return sum(key in before for key in live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +135,8 @@ def join_replay(
         pieces: Keys of the stored end of this run, oldest first, in unbroken
             pieces: between two of them is a gap.
         replay: Keys of the replay, oldest first.
-        live: Keys of the live lines that follow it and may already be in it:
-            those that came before its first frame did. Empty where the replay was
-            cut, because then nothing follows it for sure.
+        live: Keys of the live lines that follow it and may already be in it. Empty
+            where the replay was cut, because then nothing follows it for sure.
 
     Returns:
         One fill for each piece, in their order: the new lines between it and the

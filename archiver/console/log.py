@@ -18,7 +18,6 @@ SEQ_STEP = 65_536
 SEQ_JUMP = 2**32
 ASSUMED_REPLAY = 150  # Wings f1c5bbd config/config.go: websocket_log_count
 ALMOST_ALL = 10  # a replay so much shorter than its limit may still have been cut by it
-REPLAY_LEAD = 0.015  # seconds: a live line this late may still be in the replay
 RATE_MEMORY = 600.0  # seconds over which the rate of lines is averaged
 RATE_LEAST = 5.0  # the same, at the beginning
 MOVE_BACK = 2_500_000  # microseconds before a boot that its first lines may be dated
@@ -137,10 +136,8 @@ class Log:
             How many lines were new.
 
         """
-        followers: list[int] = []
-        if cut is None:
-            latest = replay[0].mono + REPLAY_LEAD
-            followers = [heard.key for heard in live if heard.mono <= latest]
+        # The log may be ahead of the live path by any time, so any of them can be in it.
+        followers = [heard.key for heard in live] if cut is None else []
         pieces = [piece for piece in self._tail.pieces if piece.keys]
         keys = [heard.key for heard in replay]
         fills = join_replay([piece.keys for piece in pieces] or [()], keys, followers)
