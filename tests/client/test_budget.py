@@ -246,6 +246,13 @@ def test_tokens_that_a_browser_took_are_not_ours() -> None:
     assert room(ledger, 61.0, "a") == 5
 
 
+def test_tokens_that_others_take_of_a_large_limit_take_none_of_our_five() -> None:
+    ledger = Ledger(1)
+    ask(ledger, 0.0, Limits(30, 10), server="a")
+
+    assert room(ledger, 1.0, "a") == 4
+
+
 def test_requests_of_other_programs_are_taken_off() -> None:
     ledger = Ledger(1)
     ask(ledger, 0.0, Limits(100, 39))
