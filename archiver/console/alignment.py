@@ -11,17 +11,13 @@ beginning of the replay, all of it equal; where nothing overlaps, a gap. A later
 replay that shows both sides of a gap fills it.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 COPY_LEAD = 0.002  # seconds: a copy on main may be this much older than the request
-
-
-# From places of frames with one key, those that may be chosen (from, to), all frames,
-# and when the live line came, to the index of the one that is its copy.
-_Choose = Callable[[Sequence[int], int, int, "Sequence[Heard]", float], int]
+CANDIDATES = 32  # frames of one text, on each side of a live line, that may be its copy
 
 
 class Heard(NamedTuple):
@@ -42,9 +38,10 @@ def separate_replay(
     Each live line that came after the request is matched with a frame of the same
     key close in time; both sequences are in log order, so matches never cross. A
     line that is in the replay *and* live comes twice, and which frame is the copy
-    decides where the line stands in the replay. So several ways to match are tried,
-    the likeliest first, until the replay and the live lines fit together: what both
-    hold is the end of the one and the beginning of the other.
+    decides where the line stands in the replay. A frame outside of the burst is
+    rather a copy than one between lines that only the replay has. Several ways to
+    match are tried, the likeliest first, until the replay and the live lines fit
+    together: what both hold is the end of the one and the beginning of the other.
 
     Args:
         asked: Lines of the asking socket after `send logs`, oldest first.
@@ -59,11 +56,14 @@ def separate_replay(
     """
     after = [line for line in live if line.mono >= asked_at - COPY_LEAD]
     live_keys = [line.key for line in live]
+    known = set(live_keys)
+    sure = [place for place, heard in enumerate(asked) if heard.key not in known]
+    burst = range(sure[0], sure[-1]) if sure else range(0)
     best: list[Heard] = []
     fewest: int | None = None
     for wider in (window, 4 * window, 16 * window):
         for choose in (_nearest, _first, _last):
-            copies = _match_copies(asked, after, wider, choose)
+            copies = _match_copies(asked, after, wider, burst, choose)
             replay = [heard for place, heard in enumerate(asked) if place not in copies]
             misfits = _count_misfits([heard.key for heard in replay], live_keys)
             if fewest is None or misfits < fewest:
@@ -73,8 +73,32 @@ def separate_replay(
     return best
 
 
+class _Candidate(NamedTuple):
+    """A frame that may be the copy of a live line."""
+
+    within: bool  # between lines that can only be replayed, so rather one of them
+    distance: float  # seconds from the live line
+    place: int
+
+
+def _nearest(candidates: Sequence[_Candidate]) -> _Candidate:
+    return min(candidates)
+
+
+def _first(candidates: Sequence[_Candidate]) -> _Candidate:
+    return candidates[0]
+
+
+def _last(candidates: Sequence[_Candidate]) -> _Candidate:
+    return candidates[-1]
+
+
 def _match_copies(
-    asked: Sequence[Heard], live: Sequence[Heard], window: float, choose: _Choose
+    asked: Sequence[Heard],
+    live: Sequence[Heard],
+    window: float,
+    burst: range,
+    choose: Callable[[Sequence[_Candidate]], _Candidate],
 ) -> set[int]:
     """Return the places in *asked* of the copies of *live*."""
     places: dict[int, list[int]] = {}
@@ -84,29 +108,16 @@ def _match_copies(
     last = -1
     for line in live:
         same = places.get(line.key, [])
-        start = bisect_left(same, line.mono - window, key=lambda place: asked[place].mono)
-        stop = bisect_right(same, line.mono + window, key=lambda place: asked[place].mono)
-        start = max(start, bisect_right(same, last))
-        if start < stop:
-            last = same[choose(same, start, stop, asked, line.mono)]
+        middle = bisect_left(same, line.mono, key=lambda place: asked[place].mono)
+        candidates = [
+            _Candidate(place in burst, distance, place)
+            for place in same[max(0, middle - CANDIDATES) : middle + CANDIDATES]
+            if place > last and (distance := abs(asked[place].mono - line.mono)) <= window
+        ]
+        if candidates:
+            last = choose(candidates).place
             copies.add(last)
     return copies
-
-
-def _nearest(
-    same: Sequence[int], start: int, stop: int, asked: Sequence[Heard], mono: float
-) -> int:
-    after = bisect_left(same, mono, start, stop, key=lambda place: asked[place].mono)
-    near = range(max(start, after - 1), min(stop, after + 1))
-    return min(near, key=lambda index: abs(asked[same[index]].mono - mono))
-
-
-def _first(_same: object, start: int, _stop: int, _asked: object, _mono: float) -> int:
-    return start
-
-
-def _last(_same: object, _start: int, stop: int, _asked: object, _mono: float) -> int:
-    return stop - 1
 
 
 def _count_misfits(replay: Sequence[int], live: Sequence[int]) -> int:

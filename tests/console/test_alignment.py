@@ -56,6 +56,13 @@ def test_on_a_busy_machine_a_copy_far_away_is_found():
     assert separate(asked, hear(("x", 201), ("y", 202))) == ["a", "x", "y"]
 
 
+def test_a_copy_is_rather_outside_of_the_burst_than_within_it():
+    # The text is a common one; the main socket was read in the middle of the burst.
+    asked = hear(("a", 5), ("t", 6), ("b", 7), ("t", 40), ("c", 40.1), ("d", 40.2), ("t", 60))
+
+    assert separate(asked, hear(("t", 39))) == ["a", "t", "b", "t", "c", "d"]
+
+
 def test_what_was_live_before_the_request_has_no_copy():
     asked = hear(("a", 105), ("x", 106))
 
@@ -146,4 +153,8 @@ def test_pieces_of_a_log_of_distinct_lines_come_together(length, cuts):
         known += piece + replay[fill.start : fill.stop]
 
     assert known == sorted(set(known)), "in order, none twice"
-    assert set(known) >= set(replay) if replay[:1] >= [0] and pieces else True
+    begin = pieces[-1][-1] + 1 if pieces else 0
+    assert set(known) >= {line for line in replay if line >= begin}, "what is new is there"
+    for piece, fill, following in zip(pieces, fills, pieces[1:], strict=False):
+        if fill.joined:
+            assert piece + replay[fill.start : fill.stop] == list(range(piece[0], following[0]))
