@@ -47,7 +47,7 @@ def check_socket_url(url: str, *, allow_plain: bool) -> str:
             raise ValueError("it has neither a name nor an address") from error
     mended = f"{scheme}://{place}{slash}{path}"
     parts = _split(mended)
-    if parts is None or "@" in place or any(letter <= " " for letter in mended):
+    if parts is None or "@" in place or " " in mended or not mended.isprintable():
         raise ValueError("it has neither a name nor an address")
     if scheme == "ws" and not allow_plain and not is_loopback(parts.hostname or ""):
         raise ValueError("it is not encrypted")
@@ -65,10 +65,10 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(url: str) -> SplitResult | None:
-    """Return the parts of an address that has a host and, if any, a port in range."""
+    """Return the parts of an address whose host can be looked up, with a port in range."""
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        _ = parts.port, (parts.hostname or "").encode("idna")
     except ValueError:
         return None
     return parts if parts.hostname else None

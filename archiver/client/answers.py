@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 USUAL_LIFE = 600.0  # seconds: what every panel gives; for a token that does not say
+_NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SECONDS_IN_TEXT = re.compile(r"\bin (\d{1,5}) seconds?\b")
 
 
@@ -95,7 +96,7 @@ def parse_server(content: object) -> Server:
     if not isinstance(content, dict) or not isinstance(attributes, dict):
         raise ValueError("a server without attributes")  # noqa: TRY004 - the panel's fault, not a caller's
     uuid, status = attributes.get("uuid"), attributes.get("status")
-    if not isinstance(uuid, str) or not uuid or not uuid.isprintable() or "/" in uuid:
+    if not isinstance(uuid, str) or not _NAME.fullmatch(uuid):  # it becomes part of addresses
         raise ValueError("a server without a uuid")
     meta = content.get("meta")
     return Server(

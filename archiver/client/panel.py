@@ -81,10 +81,15 @@ class Panel:
                     where=url,
                     do="copy it again: one line, nothing before or after it",
                 )
+        self._api = addresses.find_api(url)
+        try:
+            httpx.URL(self._api)
+        except httpx.InvalidURL as error:
+            do = "write it as https://panel.example.com"
+            raise ConfigError("the panel's URL is not usable", where=url, do=do) from error
         self.url = url
         self.skew: float | None = None  # seconds that the panel's clock is ahead; +-1
         self.refused: dict[int, PanelFailure] = {}  # keys that the panel does not know
-        self._api = addresses.find_api(url)
         self._timing = timing
         self._allow_plain = allow_http or not self._api.startswith("https:")
         self._clock = clock

@@ -114,7 +114,7 @@ def test_a_server_of_few_words_is_read_all_the_same() -> None:
     assert server.permissions is None
 
 
-@pytest.mark.parametrize("uuid", [None, "", 7, "../admin", "a\nb"])
+@pytest.mark.parametrize("uuid", [None, "", 7, "../admin", "..", "a\nb", "5f1c?", "x" * 100])
 def test_a_server_that_cannot_be_asked_for_is_refused(uuid: object) -> None:
     with pytest.raises(ValueError, match="uuid"):
         parse_server({"attributes": {"uuid": uuid}})

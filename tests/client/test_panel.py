@@ -479,6 +479,12 @@ async def test_a_panel_without_tls_is_told_from_one_with_another_certificate(can
         assert (await fail(panel.list_servers())).kind is Kind.TLS
 
 
+@pytest.mark.parametrize("url", ["https://\u2603.example", "https://panel\0.example"])
+async def test_a_url_that_leads_nowhere_is_refused_before_it_is_used(url: str) -> None:
+    with pytest.raises(ConfigError, match="not usable"):
+        build(url)
+
+
 @pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "ptlc_\xe9", "tab\t"])
 async def test_a_key_that_no_header_can_hold_is_refused_unseen(key: str) -> None:
     with pytest.raises(ConfigError) as caught:
