@@ -21,13 +21,20 @@ from functools import partial
 
 from archiver.console import protocol
 from archiver.console.lines import is_daemon_line
-from archiver.console.messages import ConsoleOutput, DaemonError, Message, Stats, Status
+from archiver.console.messages import (
+    ConsoleOutput,
+    DaemonError,
+    Message,
+    Stats,
+    Status,
+)
 from archiver.console.stream import OFFLINE, Stream
 from archiver.console.timing import Timing
 
 Step = Callable[[Stream], None]  # what the stream is told, in order
 
 ATTEMPTS = 2  # to get one replay
+SPACING = 2.5  # times `replay_timeout`: 15 s between two replays of one server
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +102,12 @@ class Procedure:
         self._ends_by: float | None = None  # the replay, whatever comes
         self._attempts = 0
         self._asked_at: float | None = None
+        self._last_asked_at: float | None = None  # also where nothing came of it
         self._heard_asked: deque[float] = deque()  # lines of the last replay_quiet seconds
         self._heard_main: deque[float] = deque()
         self._surplus = 0  # lines of the asking socket less those of the main one
-        self._first_status = True
+        self._state: str | None = None  # the last status; None: none yet
+        self._withheld = False  # lines are being lost until the token is renewed
         self._cut: str | None = None
         self._actions: list[Action] = []
         self._steps: list[Step] = [partial(Stream.open_connection, at=at)]
@@ -134,17 +143,19 @@ class Procedure:
 
     def receive(self, frame: str | bytes, at: int, now: float) -> None:
         """Take a frame of the main socket; *at* in microseconds, *now* monotonic."""
+        if self.main.is_refused:
+            return  # it is about to be closed; what it still brings, a replay has too
         message = self.main.receive_frame(frame, now)
         self._receive_main_events(at, now)
-        is_first_status = isinstance(message, Status) and self._first_status
+        previous = self._state
         if isinstance(message, Status):
-            self._first_status = False
-            if message.state == "starting" and not is_first_status:
+            self._state = message.state
+            if message.state == "starting" and previous not in {None, "starting"}:
                 self._stop("the server started", at)  # what came so far is of the run before
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")
         self._steps.append(partial(Stream.receive, message=message, frame=text, at=at, mono=now))
         if self._stage is not _Stage.DONE:
-            self._watch_main(message, at, now, is_first_status=is_first_status)
+            self._watch_main(message, at, now, is_first_status=previous is None)
 
     def lose(self, count: int, since_at: int, until_at: int) -> None:
         """Note that *count* lines of the main socket could not be queued."""
@@ -179,18 +190,11 @@ class Procedure:
 
     def fail_asking(self, reason: str, at: int, now: float) -> None:
         """Note that the second socket could not be opened, or was closed too early."""
-        if self._stage is _Stage.COLLECTING and self._heard_asked:
+        if self._stage is _Stage.COLLECTING and self._surplus > 0:
             self._cut = reason
             self._confirm(now)
-        elif self._stage in {_Stage.OPENING, _Stage.JOINING, _Stage.COLLECTING}:
-            self._actions.append(CloseAsking())
-            self.asking = None
-            self._asked_at = None
-            if self._attempts < ATTEMPTS:
-                self._open(delay=self._timing.throttled_wait)
-            else:
-                self._cut = reason
-                self._end(at)
+        else:
+            self._ask_again(reason, at)
 
     # Time
 
@@ -207,7 +211,7 @@ class Procedure:
             case _Stage.SUBSCRIBING:
                 self._identify(now)
             case _Stage.IDENTIFYING:
-                self._open(delay=0.0)
+                self._open(now)
             case _Stage.JOINING if self.asking is not None and self.asking.is_live:
                 self._ask(now)
             case _Stage.JOINING:
@@ -229,6 +233,12 @@ class Procedure:
                     self._steps.append(partial(Stream.authenticate, at=at, mono=now))
                 case protocol.Renewed():
                     self._steps.append(Stream.renew)
+                    if self._withheld:
+                        self._begin_again(at, now)
+                case protocol.Withheld():
+                    self._withheld = True
+                    self._stop("the token ran out", at)
+                    self._steps.append(Stream.withhold)
                 case protocol.TokenWanted(reason=reason):
                     self._actions.append(WantToken(reason))
                 case protocol.Refused(reason=reason, do=do, slow=slow):
@@ -237,19 +247,21 @@ class Procedure:
                     pass  # this socket never asks for logs
 
     def _receive_asking_events(self, at: int, now: float) -> None:
-        events = [] if self.asking is None else self.asking.events()
-        for event in events:
+        asking = self.asking
+        for event in [] if asking is None else asking.events():
             match event:
                 case protocol.Authenticated():
                     self._due = now + self._timing.status_timeout
                 case protocol.Refused(reason=reason):
                     self.fail_asking(reason, at, now)
-                case protocol.TokenWanted(reason=reason):
+                case protocol.TokenWanted(reason=reason) if asking and not asking.is_live:
                     self.fail_asking(f"the token was refused: {reason}", at, now)
+                case protocol.Withheld():
+                    self.fail_asking("the token ran out", at, now)
                 case protocol.LogsThrottled():
-                    self.fail_asking("the daemon throttles replays", at, now)
-                case protocol.Renewed():
-                    pass
+                    self._ask_again("the daemon throttles replays", at)
+                case _:
+                    pass  # it lives for seconds: nothing is renewed
 
     def _watch_main(self, message: Message, at: int, now: float, *, is_first_status: bool) -> None:
         """Draw from a message of the main socket what it means for the replay."""
@@ -260,13 +272,13 @@ class Procedure:
                     self._surplus -= 1
             case Stats():
                 if self._stage is _Stage.IDENTIFYING:
-                    self._open(delay=0.0)
+                    self._open(now)
                 elif self._stage is _Stage.CONFIRMING:
                     self._end(at)
             case Status(state="offline"):
                 self._stop(OFFLINE if is_first_status else "the server stopped", at)
             case Status():
-                if self._stage is _Stage.SUBSCRIBING:
+                if self._stage is _Stage.SUBSCRIBING and self.main.is_live:
                     self._identify(now)
             case _:
                 pass
@@ -276,17 +288,47 @@ class Procedure:
         self._due = now + self._timing.stats_timeout
         self.main.ask_stats()
 
-    def _open(self, *, delay: float) -> None:
+    def _begin_again(self, at: int, now: float) -> None:
+        """Get a replay of what was withheld."""
+        self._withheld = False
+        self._cut = None
+        self._attempts = 0
+        self._steps.append(partial(Stream.hold, at=at))
+        self._identify(now)
+
+    def _open(self, now: float) -> None:
+        spacing = SPACING * self._timing.replay_timeout
+        last = self._last_asked_at
+        self._open_after(0.0 if last is None else max(0.0, last + spacing - now))
+
+    def _open_after(self, delay: float) -> None:
         self._attempts += 1
         self._stage = _Stage.OPENING
         self._due = None
         self._actions.append(OpenAsking(delay))
 
+    def _ask_again(self, reason: str, at: int) -> None:
+        """Try once more, on another socket, because nothing came of this one."""
+        if self._stage not in {_Stage.OPENING, _Stage.JOINING, _Stage.COLLECTING}:
+            return
+        self._close_asking()
+        self._asked_at = None
+        if self._attempts < ATTEMPTS:
+            self._open_after(self._timing.throttled_wait)
+        else:
+            self._cut = reason
+            self._end(at)
+
+    def _close_asking(self) -> None:
+        self._actions.append(CloseAsking())
+        self.asking = None
+
     def _ask(self, now: float) -> None:
         assert self.asking is not None
         self.asking.ask_logs()
         self._stage = _Stage.COLLECTING
-        self._asked_at = now
+        self._asked_at = self._last_asked_at = now
+        self._steps.append(Stream.begin_replay)
         self._ends_by = now + self._timing.replay_timeout
         self._heard_asked.clear()
         self._heard_main.clear()
@@ -325,8 +367,7 @@ class Procedure:
 
     def _confirm(self, now: float) -> None:
         """Ask once more which run this is: it may have ended under the replay."""
-        self._actions.append(CloseAsking())
-        self.asking = None
+        self._close_asking()
         self._stage = _Stage.CONFIRMING
         self._due = now + self._timing.stats_timeout
         self.main.ask_stats()
@@ -334,8 +375,7 @@ class Procedure:
     def _stop(self, reason: str, at: int) -> None:
         """End the replay early, if it is not over."""
         if self._stage in {_Stage.OPENING, _Stage.JOINING, _Stage.COLLECTING}:
-            self._actions.append(CloseAsking())
-            self.asking = None
+            self._close_asking()
         if self._stage not in {_Stage.CONFIRMING, _Stage.DONE}:
             self._cut = reason
         self._end(at)

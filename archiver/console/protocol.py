@@ -47,6 +47,11 @@ class TokenWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """The token ran out: what is published from here on is lost, until `Renewed`."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogsThrottled:
     """A ``send logs`` was dropped by the daemon: no replay will come."""
 
@@ -60,7 +65,7 @@ class Refused:
     slow: bool  # True: trying again soon will not help
 
 
-ConnectionEvent = Authenticated | Renewed | TokenWanted | LogsThrottled | Refused
+ConnectionEvent = Authenticated | Renewed | TokenWanted | Withheld | LogsThrottled | Refused
 
 
 class _Phase(Enum):
@@ -75,6 +80,7 @@ class _Phase(Enum):
 # us because the old token ran out does not.
 _ANSWER = "Error Event ["
 _NO_PERMISSION = "missing connect permission"
+_OTHER_SERVER = "server uuid mismatch"
 _DENYLIST = "created too far in past"
 _NOT_VALID_NOW = "exp claim is invalid"
 
@@ -100,11 +106,18 @@ class Connection:
         self._last_auth_at: float | None = None
         self._wanted = False  # a token was asked for and has not come
         self._refusals = 0  # since the last success
+        self._withheld = False  # since the last success
+        self._late_until = 0.0  # errors for what was withheld before it may come as late
 
     @property
     def is_live(self) -> bool:
         """True from the first ``auth success`` on."""
         return self._phase is _Phase.LIVE
+
+    @property
+    def is_refused(self) -> bool:
+        """True once the socket is of no use."""
+        return self._phase is _Phase.REFUSED
 
     # What the owner does
 
@@ -112,12 +125,16 @@ class Connection:
         """
         Send a token, the first or another one, as soon as the daemon takes it.
 
+        That is not before the one that is under way was answered.
+
         Args:
             jwt: The token.
             renew_at: When to ask for the next one.
             now: The time.
 
         """
+        if self._phase is _Phase.REFUSED:
+            return
         self._jwt = jwt
         self._renew_at = renew_at
         self._wanted = False
@@ -150,13 +167,15 @@ class Connection:
         message = messages.parse_message(frame)
         match message:
             case AuthSuccess():
-                self._accept()
+                self._accept(now)
             case JwtError(text=text):
-                self._receive_jwt_error(text)
-            case DaemonError() if self._phase is _Phase.AUTHENTICATING:
-                # A bad signature is answered with a vague daemon error.
-                self._count_refusal("the daemon does not accept the token", None)
-            case TokenExpiring() | TokenExpired():
+                self._receive_jwt_error(text, now)
+            case DaemonError():
+                self._receive_daemon_error()
+            case TokenExpiring():
+                self._want_token(message.event)
+            case TokenExpired():
+                self._note_withheld()
                 self._want_token(message.event)
             case Throttled(text=what):
                 self._receive_throttled(what, now)
@@ -166,7 +185,8 @@ class Connection:
 
     def advance(self, now: float) -> None:
         """Let time pass: send a waiting ``auth``, ask for a token, give up."""
-        if self._auth_due is not None and now >= self._auth_due:
+        due = self._auth_due
+        if due is not None and now >= due and self._auth_sent_at is None:
             self._auth_due = None
             self._auth_sent_at = self._last_auth_at = now
             self._outbox.append(messages.auth(self._jwt))
@@ -178,10 +198,9 @@ class Connection:
 
     def next_due(self) -> float | None:
         """Return when ``advance`` has something to do; None: only frames matter."""
-        due = [self._auth_due, self._renew_at]
         if self._auth_sent_at is not None:
-            due.append(self._auth_sent_at + self._timing.auth_timeout)
-        return min((at for at in due if at is not None), default=None)
+            return self._auth_sent_at + self._timing.auth_timeout
+        return self._renew_at if self._auth_due is None else self._auth_due
 
     # What comes of it
 
@@ -198,31 +217,45 @@ class Connection:
     # Private
 
     def _ask(self, message: str) -> None:
+        if self.is_refused:
+            return
         if not self.is_live:
             raise RuntimeError("nothing may be asked before auth success")
         self._outbox.append(message)
 
-    def _accept(self) -> None:
+    def _accept(self, now: float) -> None:
         self._auth_sent_at = None
         self._refusals = 0
+        if self._withheld:
+            self._withheld = False
+            self._late_until = now + self._timing.stats_timeout
         if self._phase is _Phase.AUTHENTICATING:
             self._phase = _Phase.LIVE
             self._events.append(Authenticated())
         elif self._phase is _Phase.LIVE:
             self._events.append(Renewed())
 
-    def _receive_jwt_error(self, text: str) -> None:
+    def _receive_jwt_error(self, text: str, now: float) -> None:
+        is_answer = text.startswith(_ANSWER) or self._phase is not _Phase.LIVE
         if _NO_PERMISSION in text:
             self._refuse(
                 "the token lacks the permission websocket.connect",
                 "give the key's user that permission; with Wings 1.12.2 or newer, update the panel",
                 slow=True,
             )
+        elif _OTHER_SERVER in text:
+            # auth takes such a token, and then every event is refused.
+            self._refuse(
+                "the token is of another server",
+                "see whether two servers of the panel share a node and a uuid",
+                slow=True,
+            )
+        elif not is_answer:
+            if now >= self._late_until:
+                self._note_withheld()
+                self._want_token(text)
         elif self._auth_sent_at is None:
-            # An event was withheld; one request for a token answers all of them.
             self._want_token(text)
-        elif not text.startswith(_ANSWER):
-            pass  # withheld under the old token, while the new one is on its way
         elif _DENYLIST in text:
             self._count_refusal(
                 "the daemon refuses tokens older than its own start",
@@ -235,6 +268,11 @@ class Connection:
             )
         else:
             self._count_refusal(f"the daemon refuses the token: {text!r}", None)
+
+    def _receive_daemon_error(self) -> None:
+        # A bad signature is answered with a vague one; later they may mean anything.
+        if self._phase is _Phase.AUTHENTICATING and self._auth_sent_at is not None:
+            self._count_refusal("the daemon does not accept the token", None)
 
     def _receive_throttled(self, what: str, now: float) -> None:
         if what in {"auth", "global"} and self._auth_sent_at is not None:
@@ -253,10 +291,17 @@ class Connection:
             self._refuse(reason, do, slow=True)
 
     def _want_token(self, reason: str) -> None:
-        self._renew_at = None
-        if not self._wanted and self._auth_due is None and self._auth_sent_at is None:
+        """Ask for another token, unless one was asked for or is under way."""
+        is_under_way = self._auth_due is not None or self._auth_sent_at is not None
+        if not self._wanted and not is_under_way and self._phase is not _Phase.REFUSED:
             self._wanted = True
+            self._renew_at = None
             self._events.append(TokenWanted(reason))
+
+    def _note_withheld(self) -> None:
+        if self._phase is _Phase.LIVE and not self._withheld:
+            self._withheld = True
+            self._events.append(Withheld())
 
     def _refuse(self, reason: str, do: str | None, *, slow: bool) -> None:
         self._auth_due = self._auth_sent_at = self._renew_at = None

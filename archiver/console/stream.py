@@ -100,6 +100,8 @@ class Stream:
         self._log = Log(state, numbers.next_gap_id)
         self._log.run_id = self._runs.run_id
         self._last_line: float | None = None  # of the live path, monotonic seconds
+        self._heard_at: int | None = None  # the main socket's last frame while lines are held
+        self._withheld = False  # by the daemon: what comes is no sign that nothing is missed
         self._connection: Connection | None = None
         self._first_status = False  # the next status is the first of its connection
         self._absent_since: int | None = None  # what was printed since then may be missing
@@ -162,9 +164,19 @@ class Stream:
             self._connection.authenticated_at = at
             self._touch_connection()
         self._runs.connect(at, mono)
-        self._absent_since = self.state.last_frame_at
         self._first_status = True
+        self.hold(at)
+
+    def hold(self, at: int) -> None:
+        """Hold lines until ``end_replay``: before them, some may be missing."""
+        self._absent_since = self.state.last_frame_at
+        self._heard_at = at
         self._holding = True
+        self._withheld = False
+
+    def withhold(self) -> None:
+        """Note that the daemon withholds lines; until ``hold``, or the next connection."""
+        self._withheld = True
 
     def renew(self) -> None:
         """Note that the token was renewed: nothing else follows from it."""
@@ -203,8 +215,11 @@ class Stream:
             event = self._events.receive(message, at, connection_id)
             if all(event is not row for row in self._changed_events):
                 self._changed_events.append(event)
-        if not self._holding:
-            self.state.last_frame_at = at
+        self._note_life(at)
+
+    def begin_replay(self) -> None:
+        """Note that a replay is asked for: what the asking socket brought before is none."""
+        self._asked.clear()
 
     def receive_asked(self, message: Message, frame: str, at: int, mono: float) -> None:
         """Take one message of the asking socket; only console lines matter."""
@@ -261,7 +276,7 @@ class Stream:
         for source, heard in held:
             self._log.append(source, heard)
         self._absent_since = self._unseen = None
-        self.state.last_frame_at = at
+        self.state.last_frame_at = self._heard_at or at
 
     # What comes of it
 
@@ -294,6 +309,14 @@ class Stream:
         return records
 
     # Its parts
+
+    def _note_life(self, at: int) -> None:
+        """Remember that up to now nothing was missed."""
+        connection = self._connection
+        if self._holding:
+            self._heard_at = at
+        elif connection is not None and connection.authenticated_at and not self._withheld:
+            self.state.last_frame_at = at
 
     def _receive_line(self, raw: str, at: int, mono: float, *, asked: bool) -> None:
         if lines.is_daemon_line(raw):
