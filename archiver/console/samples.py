@@ -19,9 +19,9 @@ class Samples:
 
         The answer to `send stats` repeats the last pushed sample with its keys in
         another order (Wings f1c5bbd server/listeners.go), hence parsed values are
-        compared.
+        compared. Without uptime, equal values may be two samples of a quiet server.
         """
-        repeated, self._last = stats == self._last, stats
+        repeated, self._last = stats == self._last and stats.uptime_ms is not None, stats
         kept_at = self._kept_at
         if kept_at is not None:
             due = at >= kept_at + self._interval or stats.state != self._kept_state
