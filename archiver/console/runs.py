@@ -48,11 +48,6 @@ class Runs:
         """Number of the run that lines belong to now; None before the first."""
         return None if self.run is None else self.run.id
 
-    @property
-    def is_on(self) -> bool:
-        """False while the server is known to be offline."""
-        return self.status != "offline"
-
     def connect(self, at: int, mono: float) -> None:
         """Take up the stored run's boot in this process's clock."""
         if self._boot is None and self.run is not None and self.run.started_at is not None:
