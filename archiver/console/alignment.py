@@ -12,6 +12,7 @@ replay that shows both sides of a gap fills it.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -136,9 +137,29 @@ class Fill:
     joined: bool  # True: nothing is missing between the piece and what follows it
 
 
-def join_replay(
-    pieces: Sequence[Sequence[int]], replay: Sequence[int], live: Sequence[int]
-) -> list[Fill]:
+def count_twins(replay: Sequence[int], live: Sequence[int], likely: int) -> int:
+    """
+    Return how many lines at the end of *replay* are the first live lines.
+
+    The log is read before the first frame of the replay is sent, so lines that came
+    later are not in it; but a busy machine may have been late to read them. So more
+    than the likely ones count only where one of them is unique in the replay.
+
+    Args:
+        replay: Its keys, oldest first.
+        live: Keys of the live lines, oldest first.
+        likely: So many of them came before the first frame of the replay.
+
+    """
+    overlap = _longest_overlap(replay, live)
+    if overlap > likely:
+        counts = Counter(replay)
+        if not any(counts[key] == 1 for key in replay[len(replay) - overlap :]):
+            return _longest_overlap(replay, live[:likely])
+    return overlap
+
+
+def join_replay(pieces: Sequence[Sequence[int]], replay: Sequence[int], twins: int) -> list[Fill]:
     """
     Find where the lines of *replay* are stored, live, or new.
 
@@ -146,8 +167,7 @@ def join_replay(
         pieces: Keys of the stored end of this run, oldest first, in unbroken
             pieces: between two of them is a gap.
         replay: Keys of the replay, oldest first.
-        live: Keys of the live lines that follow it and may already be in it. Empty
-            where the replay was cut, because then nothing follows it for sure.
+        twins: So many of its last lines are live lines that follow it.
 
     Returns:
         One fill for each piece, in their order: the new lines between it and the
@@ -155,7 +175,7 @@ def join_replay(
         a piece, its fill is empty and not joined.
 
     """
-    end = len(replay) - _longest_overlap(replay, live)
+    end = len(replay) - twins
     fills: list[Fill] = []
     for piece in reversed(pieces):
         place = _last_place(piece, replay[:end])

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from archiver.console import lines
-from archiver.console.alignment import Fill, Heard, join_replay
+from archiver.console.alignment import Fill, Heard, count_twins, join_replay
 from archiver.console.records import AtKind, Gap, Line, Source, StreamState
 from archiver.console.tail import Piece, Tail
 
 SEQ_STEP = 65_536
 SEQ_JUMP = 2**32
 ASSUMED_REPLAY = 150  # Wings f1c5bbd config/config.go: websocket_log_count
+REPLAY_LEAD = 0.015  # seconds behind its first frame in which a line of it comes live
 ALMOST_ALL = 10  # a replay so much shorter than its limit may still have been cut by it
 RATE_MEMORY = 600.0  # seconds over which the rate of lines is averaged
 RATE_LEAST = 5.0  # the same, at the beginning
@@ -136,11 +137,14 @@ class Log:
             How many lines were new.
 
         """
-        # The log may be ahead of the live path by any time, so any of them can be in it.
-        followers = [heard.key for heard in live] if cut is None else []
-        pieces = [piece for piece in self._tail.pieces if piece.keys]
+        twins = 0
         keys = [heard.key for heard in replay]
-        fills = join_replay([piece.keys for piece in pieces] or [()], keys, followers)
+        if cut is None:
+            latest = replay[0].mono + REPLAY_LEAD
+            likely = sum(heard.mono <= latest for heard in live)
+            twins = count_twins(keys, [heard.key for heard in live], likely)
+        pieces = [piece for piece in self._tail.pieces if piece.keys]
+        fills = join_replay([piece.keys for piece in pieces] or [()], keys, twins)
         for place in reversed(range(len(pieces) - 1)):
             self._fill_gap(pieces[place], pieces[place + 1], fills[place], replay, at)
         last = fills[-1]

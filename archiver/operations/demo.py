@@ -31,7 +31,7 @@ PATIENCE = 15.0  # seconds for anything that is waited for
 RECOVERED = 40  # lines that are printed while one server's connection is broken
 LOST = 320  # the same, for another; a panel replays 150
 GAMES = ("paper", "source", "rust")
-RATE = 6.0  # lines a second of each server
+RATE = 3.0  # lines a second of each server
 
 CONTAINER = (Source.LIVE, Source.REPLAY)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.console.alignment import Fill, Heard, join_replay, separate_replay
+from archiver.console.alignment import Fill, Heard, count_twins, join_replay, separate_replay
 
 WINDOW = 0.08
 
@@ -91,7 +91,8 @@ def test_any_shuffle_of_distinct_lines_is_taken_apart(replayed, twins, later, da
 
     found = separate(hear(*asked), hear(*main))
 
-    fills = join_replay([()], [hash(t) for t in found], [hash(str(n)) for n in live])
+    keys = [hash(text) for text in found]
+    fills = join_replay([()], keys, count_twins(keys, [hash(str(n)) for n in live], 0))
     log = found[: fills[0].stop] + [str(n) for n in live]
     assert log == [str(n) for n in range(replayed + later)]
 
@@ -133,8 +134,24 @@ def test_any_shuffle_of_distinct_lines_is_taken_apart(replayed, twins, later, da
 )
 def test_a_replay_is_joined(pieces, replay, live, fills):
     keys = [[ord(letter) for letter in piece] for piece in pieces]
+    burst, followers = [ord(letter) for letter in replay], [ord(letter) for letter in live]
 
-    assert fills == join_replay(keys, [ord(c) for c in replay], [ord(c) for c in live])
+    assert fills == join_replay(keys, burst, count_twins(burst, followers, len(live)))
+
+
+@pytest.mark.parametrize(
+    ("replay", "live", "likely", "twins"),
+    [
+        pytest.param("abc", "cd", 1, 1, id="likely"),
+        pytest.param("abc", "cd", 0, 1, id="late, but unique"),
+        pytest.param("atbt", "tc", 0, 0, id="late and common: another line of the same text"),
+        pytest.param("atbt", "tc", 1, 1, id="common and likely"),
+        pytest.param("tttt", "ttt", 2, 2, id="no more than are likely"),
+        pytest.param("abc", "", 0, 0, id="nothing is live"),
+    ],
+)
+def test_the_first_live_lines_may_be_in_the_replay(replay, live, likely, twins):
+    assert twins == count_twins([ord(c) for c in replay], [ord(c) for c in live], likely)
 
 
 @given(
@@ -146,7 +163,7 @@ def test_pieces_of_a_log_of_distinct_lines_come_together(length, cuts):
     pieces = [list(range(first)), list(range(second, third))]
     pieces = [piece for piece in pieces if piece]
     replay = list(range(max(0, length - window), length))
-    fills = join_replay(pieces or [()], replay, [])
+    fills = join_replay(pieces or [()], replay, 0)
 
     known: list[int] = []
     for piece, fill in zip(pieces or [[]], fills, strict=True):
