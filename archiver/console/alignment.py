@@ -177,8 +177,11 @@ def join_replay(pieces: Sequence[Sequence[int]], replay: Sequence[int], twins: i
     """
     end = len(replay) - twins
     fills: list[Fill] = []
-    for piece in reversed(pieces):
-        place = _last_place(piece, replay[:end])
+    for number, piece in reversed(list(enumerate(pieces))):
+        # What stands before the oldest piece is not wanted: of several places for it
+        # the first leaves most lines behind it, as many as were printed.
+        find = _last_place if number else _first_place
+        place = find(piece, replay[:end])
         if place is not None:
             fills.append(Fill(place + len(piece), end, joined=True))
             end = place
@@ -191,19 +194,23 @@ def join_replay(pieces: Sequence[Sequence[int]], replay: Sequence[int], twins: i
 
 def _last_place(piece: Sequence[int], replay: Sequence[int]) -> int | None:
     """Return where *piece* stands whole in *replay*, the last such place; None if nowhere."""
+    place = _first_place(piece[::-1], replay[::-1])
+    return None if place is None else len(replay) - place - len(piece)
+
+
+def _first_place(piece: Sequence[int], replay: Sequence[int]) -> int | None:
+    """Return where *piece* stands whole in *replay*, the first such place; None if nowhere."""
     if not piece or len(piece) > len(replay):
         return None
-    # Backwards, so that the first match of the linear search is the last place.
-    wanted, within = list(reversed(piece)), reversed(replay)
-    borders = _borders(wanted)
+    borders = _borders(piece)
     length = 0
-    for passed, key in enumerate(within, start=1):
-        while length and wanted[length] != key:
+    for passed, key in enumerate(replay, start=1):
+        while length and piece[length] != key:
             length = borders[length - 1]
-        if wanted[length] == key:
+        if piece[length] == key:
             length += 1
-        if length == len(wanted):
-            return len(replay) - passed
+        if length == len(piece):
+            return passed - length
     return None
 
 
