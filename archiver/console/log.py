@@ -6,6 +6,7 @@ Steps between neighbours leave room for lines that a later replay proves to belo
 there; a jump behind a gap or a run leaves room for what may be imported.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -16,12 +17,12 @@ from archiver.console.tail import Piece, Tail
 
 SEQ_STEP = 65_536
 SEQ_JUMP = 2**32
+NEVER = 2**63 - 1  # microseconds
 ASSUMED_REPLAY = 150  # Wings f1c5bbd config/config.go: websocket_log_count
 REPLAY_LEAD = 0.015  # seconds behind its first frame in which a line of it comes live
 ALMOST_ALL = 10  # a replay so much shorter than its limit may still have been cut by it
 RATE_MEMORY = 600.0  # seconds over which the rate of lines is averaged
 RATE_LEAST = 5.0  # the same, at the beginning
-MOVE_BACK = 2_500_000  # microseconds before a boot that its first lines may be dated
 
 CONTAINER_LINES = frozenset({Source.LIVE, Source.REPLAY})  # what a replay can show
 
@@ -34,13 +35,6 @@ class StoredLine(NamedTuple):
     source: int
     observed_at: int
     raw: str  # as received
-
-
-class Absence(NamedTuple):
-    """Why lines may be missing before what comes next."""
-
-    since: int | None  # the last sign of life before it; None: nothing was seen before
-    unseen: str | None  # the run ended or began meanwhile: how; None: as far as known, not
 
 
 class Log:
@@ -75,19 +69,27 @@ class Log:
             gaps: Its gaps that are not closed and lie among those lines, oldest first.
 
         """
-        open_gaps = list(gaps)
+        between = deque[Gap]()
+        behind: Gap | None = None
+        for gap in gaps:
+            if gap.before_seq is None:
+                behind = gap
+            else:
+                between.append(gap)
+        is_later_run = False  # the first line of this run is among the stored ones
         for line in stored:
             self._last_seq = line.seq
+            is_later_run |= line.run_id != self.run_id
             if line.run_id != self.run_id or line.source not in CONTAINER_LINES:
                 continue
-            while open_gaps and (before := open_gaps[0].before_seq) and before <= line.seq:
-                gap = open_gaps.pop(0)
-                if self._tail.pieces:
+            while between and (between[0].before_seq or 0) <= line.seq:
+                gap = between.popleft()
+                if self._tail.pieces or is_later_run or gap.after_seq is None:
                     self._tail.break_off(gap)
             key = lines.hash_key(lines.comparison_key(line.raw))
             self._tail.append(key, line.seq, line.observed_at)
-        if open_gaps and open_gaps[-1].before_seq is None:
-            self._tail.break_off(open_gaps[-1])
+        if behind is not None:
+            self._tail.break_off(behind)
 
     def append(
         self, source: int, heard: Heard, *, before: int | None = None, after: int | None = None
@@ -105,8 +107,8 @@ class Log:
         seq = self._state.next_seq
         self._state.next_seq = seq + SEQ_STEP
         self._last_seq = seq
-        pieces = self._tail.pieces
-        if pieces and (gap := pieces[-1].gap) is not None and gap.before_seq is None:
+        gap = self._tail.pieces[-1].gap if self._tail.pieces else None
+        if gap is not None and gap.before_seq is None:
             gap.before_seq = seq
             self._touch_gap(gap)
         if source in CONTAINER_LINES:
@@ -120,7 +122,7 @@ class Log:
         live: Sequence[Heard],
         at: int,
         *,
-        absence: Absence,
+        since: int | None,
         cut: str | None,
     ) -> int:
         """
@@ -130,42 +132,53 @@ class Log:
             replay: Its lines, oldest first, at least one.
             live: The live lines that follow it, oldest first; not added here.
             at: When, microseconds.
-            absence: Why lines may be missing.
+            since: The last sign of life before it; None: nothing was seen before.
             cut: Why more of the replay may have been under way; None: it is whole.
 
         Returns:
             How many lines were new.
 
         """
-        twins = 0
         keys = [heard.key for heard in replay]
-        if cut is None:
-            latest = replay[0].mono + REPLAY_LEAD
-            likely = sum(heard.mono <= latest for heard in live)
-            twins = count_twins(keys, [heard.key for heard in live], likely)
+        latest = replay[0].mono + REPLAY_LEAD
+        likely = sum(heard.mono <= latest for heard in live)
+        twins = count_twins(keys, [heard.key for heard in live], likely)
         pieces = [piece for piece in self._tail.pieces if piece.keys]
-        fills = join_replay([piece.keys for piece in pieces] or [()], keys, twins)
-        for place in reversed(range(len(pieces) - 1)):
-            self._fill_gap(pieces[place], pieces[place + 1], fills[place], replay, at)
-        last = fills[-1]
+        if not pieces or pieces[0].gap is not None:
+            pieces.insert(0, Piece(None))  # of this run nothing is stored before
+        fills = join_replay([piece.keys for piece in pieces], keys, twins)
+        last = fills.pop()
+        recovered = last.stop - last.start
+        for place in reversed(range(len(fills))):  # joining takes the follower away
+            piece, follower = pieces[place : place + 2]
+            recovered += self._fill_gap(piece, follower, fills[place], replay, at)
+        gap = self._tail.gap_behind()
+        after = since if gap is None else gap.from_at
         if last.joined:
             self._close_last_gap(at)
         else:
-            self._note_break(len(replay), at, absence, first=not pieces)
+            self._note_break(len(replay), at, since, first=not pieces[-1].keys)
         before = min([at, *(heard.observed_at for heard in live[:1])])
         for heard in replay[last.start : last.stop]:
-            self.append(Source.REPLAY, heard, before=before, after=absence.since)
+            self.append(Source.REPLAY, heard, before=before, after=after)
         if cut is not None:
-            self.note_gap(f"replay was cut: {cut}", absence.since, at, lower=0, upper=None)
-        return sum(max(0, fill.stop - fill.start) for fill in fills)
+            reason = f"replay was cut: {cut}"
+            self.note_gap(reason, since, at, lower=0, upper=None, shown=recovered)
+        return recovered
 
-    def miss_replay(self, at: int, absence: Absence, why: str) -> None:
-        """Note that no replay shows what was printed during *absence*."""
-        reason = absence.unseen or f"{_outage(absence, at)}: {why}"
-        self.note_gap(reason, absence.since, at, lower=0, upper=None)
+    def miss_replay(self, at: int, since: int | None, why: str) -> None:
+        """Note that no replay shows what was printed since *since*; None: ever."""
+        self.note_gap(f"{_outage(since, at)}: {why}", since, at, lower=0, upper=None)
 
     def note_gap(
-        self, reason: str, from_at: int | None, to_at: int, *, lower: int, upper: int | None
+        self,
+        reason: str,
+        from_at: int | None,
+        to_at: int,
+        *,
+        lower: int,
+        upper: int | None,
+        shown: int = 0,
     ) -> None:
         """
         Note that lines may be missing behind the last one.
@@ -176,10 +189,11 @@ class Log:
             to_at: When the last of them may have been.
             lower: At least so many.
             upper: At most so many; None: unknown.
+            shown: So many that were printed in this time are not missing.
 
         """
-        pieces = self._tail.pieces
-        if pieces and not pieces[-1].keys and (gap := pieces[-1].gap) is not None:
+        gap = self._tail.gap_behind()
+        if gap is not None:
             gap.to_at = to_at  # nothing came since the last gap: it has only grown
             gap.lower += lower
             gap.upper = None if upper is None or gap.upper is None else gap.upper + upper
@@ -193,30 +207,36 @@ class Log:
                 reason=reason,
                 lower=lower,
                 upper=upper,
-                expected=upper if upper is not None else self._expected(from_at, to_at, lower),
                 run_id=self.run_id,
             )
             self._tail.break_off(gap)
             self._state.next_seq += SEQ_JUMP
+        gap.expected = self._expected(gap, shown) if gap.upper is None else gap.upper
         self._touch_gap(gap)
 
-    def begin_run(self) -> None:
-        """Begin a new run: what a replay shows from now on is all of it."""
-        self._tail.clear()
-        if self._last_seq is not None:
-            self._state.next_seq += SEQ_JUMP
+    def begin_run(self, run_id: int, since: int = NEVER) -> bool:
+        """
+        Begin a new run: what a replay shows from now on is all of it.
 
-    def move_lines(self, boot: int) -> None:
-        """Give the lines since *boot* to the current run, which was noticed late."""
-        assert self.run_id is not None
-        run_id = self.run_id
-        moved = set(self._tail.keep_since(boot - MOVE_BACK))
-        self._state.next_seq += SEQ_JUMP
+        Args:
+            run_id: Its number.
+            since: Lines observed since then are of this run, which was noticed late.
+
+        Returns:
+            Whether there were such lines.
+
+        """
+        self.run_id = run_id
+        seqs = self._tail.keep_since(since)
+        moved = set(seqs)
         for place, line in enumerate(self.lines):
             if line.seq in moved:
                 self.lines[place] = line._replace(run_id=run_id)
                 moved.remove(line.seq)
         self.moved.extend((seq, run_id) for seq in sorted(moved))
+        if self._last_seq is not None:
+            self._state.next_seq += SEQ_JUMP
+        return bool(seqs)
 
     def _add_line(
         self, seq: int, source: int, heard: Heard, before: int | None, after: int | None
@@ -249,49 +269,46 @@ class Log:
         memory = min(RATE_MEMORY, max(RATE_LEAST, self._rated_for))
         self._state.rate = (self._state.rate or 0.0) * max(0.0, 1 - passed / memory) + 1 / memory
 
-    def _note_break(self, replayed: int, at: int, absence: Absence, *, first: bool) -> None:
+    def _note_break(self, replayed: int, at: int, since: int | None, *, first: bool) -> None:
         """Note that nothing proves the replay to follow what is stored."""
         full = replayed >= ASSUMED_REPLAY - ALMOST_ALL
-        if absence.unseen is not None:
-            self.note_gap(absence.unseen, absence.since, at, lower=0, upper=None)
-        elif not first:
-            self.note_gap(_outage(absence, at), absence.since, at, lower=int(full), upper=None)
-        elif full:
-            # The whole log of a young run is shorter than a replay.
-            self.note_gap(_outage(absence, at), absence.since, at, lower=0, upper=None)
+        # The whole log of a young run is shorter than a replay.
+        if full or not first:
+            lower = int(full and not first)
+            self.note_gap(_outage(since, at), since, at, lower=lower, upper=None, shown=replayed)
 
-    def _expected(self, from_at: int | None, to_at: int, lower: int) -> int | None:
-        if from_at is None or self._state.rate is None:
+    def _expected(self, gap: Gap, shown: int) -> int | None:
+        if gap.from_at is None or self._state.rate is None:
             return None
-        return max(lower, round(self._state.rate * (to_at - from_at) / 1e6))
+        return max(gap.lower, round(self._state.rate * (gap.to_at - gap.from_at) / 1e6) - shown)
 
     def _close_last_gap(self, at: int) -> None:
         """Close the gap behind the last stored line: the replay shows both its sides."""
-        last = self._tail.pieces[-1]
-        if not last.keys and last.gap is not None:
-            last.gap.closed_at = at
-            self._touch_gap(last.gap)
-            self._tail.pieces.remove(last)
+        gap = self._tail.gap_behind()
+        if gap is not None:
+            gap.closed_at = at
+            self._touch_gap(gap)
+            self._tail.pieces.pop()
 
     def _fill_gap(
         self, piece: Piece, follower: Piece, fill: Fill, replay: Sequence[Heard], at: int
-    ) -> None:
-        """Put the replay's lines between two stored pieces, as far as numbers are left."""
+    ) -> int:
+        """Put the replay's lines between two stored pieces; return how many there were."""
         gap = follower.gap
         new = replay[fill.start : fill.stop]
-        if gap is None or (not new and not fill.joined):
-            return
-        low = piece.seqs[-1] if gap.after_seq is None else gap.after_seq
-        high = follower.seqs[0] if gap.before_seq is None else gap.before_seq
+        if not new and not fill.joined:
+            return 0
+        assert gap is not None  # that is what parts two pieces
+        assert gap.before_seq is not None  # the follower has lines
+        low = -1 if gap.after_seq is None else gap.after_seq
+        high = gap.before_seq
+        # A jump has room for as many lines as a tail can hold, and far more.
         step = min(SEQ_STEP, (high - low) // (len(new) + 1))
-        if new and step == 0:
-            gap.reason += f"; no number is left for {len(new)} lines found later"
-            self._touch_gap(gap)
-            return
         first = low + step if fill.joined else high - step * len(new)
         between = Piece(gap)
         before = min(at, follower.times[0])
-        for seq, heard in zip(range(first, high, step or 1), new, strict=False):
+        for number, heard in enumerate(new):
+            seq = first + number * step
             between.append(heard.key, seq, before)
             self._add_line(seq, Source.REPLAY, heard, before, gap.from_at)
         between.extend(follower)
@@ -299,16 +316,17 @@ class Log:
         if fill.joined:
             gap.closed_at = at
             self._tail.join(piece, follower)
-        elif new:
+        else:
             gap.before_seq = first
         self._touch_gap(gap)
+        return len(new)
 
     def _touch_gap(self, gap: Gap) -> None:
         if all(gap is not changed for changed in self.gaps):
             self.gaps.append(gap)
 
 
-def _outage(absence: Absence, at: int) -> str:
-    if absence.since is None:
+def _outage(since: int | None, at: int) -> str:
+    if since is None:
         return "recording began"
-    return f"reconnect after {max(0, at - absence.since) / 1e6:.0f} s"
+    return f"reconnect after {max(0, at - since) / 1e6:.0f} s"

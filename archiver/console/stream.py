@@ -16,7 +16,7 @@ from typing import Protocol
 from archiver.console import lines, messages
 from archiver.console.alignment import Heard, separate_replay
 from archiver.console.events import Events, is_restoring
-from archiver.console.log import Absence, Log, StoredLine
+from archiver.console.log import NEVER, Log, StoredLine
 from archiver.console.messages import ConsoleOutput, Message, TextMessage
 from archiver.console.records import (
     Connection,
@@ -36,6 +36,9 @@ from archiver.console.timing import Timing
 HELD_LINES = 20_000  # more are not held for one replay
 
 OFFLINE = "the server is offline"  # why no replay was asked for
+
+MOVE_BACK = 2_500_000  # microseconds before a boot that its first lines may be dated
+MOVE_BACK_MOST = 1_000_000  # before `starting`, where the server was off until then
 
 _RESTARTED = "restarted while not connected"
 _STOPPED = "stopped while not connected"
@@ -105,7 +108,6 @@ class Stream:
         self._connection: Connection | None = None
         self._first_status = False  # the next status is the first of its connection
         self._absent_since: int | None = None  # what was printed since then may be missing
-        self._unseen: str | None = None  # the run ended or began since then: how
         # While a replay is under way
         self._holding = False
         self._held: list[tuple[Source, Heard]] = []  # as the main socket brought them
@@ -267,15 +269,16 @@ class Stream:
         if asked_at is not None:
             window = self._timing.twin_window
             replay = separate_replay(asked, live, asked_at=asked_at, window=window)
-        absence = Absence(self._absent_since, self._unseen)
+        since, self._absent_since = self._absent_since, None
         if replay:
-            new = self._log.add_replay(replay, live, at, absence=absence, cut=cut)
+            new = self._log.add_replay(replay, live, at, since=since, cut=cut)
             self._count_replay(len(replay), new)
-        elif self._unseen or (self._absent_since is not None and cut != OFFLINE):
-            self._log.miss_replay(at, absence, cut or "the replay was empty")
+        elif cut != OFFLINE and (cut is not None or since is not None):
+            self._log.miss_replay(at, since, cut or "the replay was empty")
         for source, heard in held:
             self._log.append(source, heard)
-        self._absent_since = self._unseen = None
+        if live:
+            self._last_line = live[-1].mono
         self.state.last_frame_at = self._heard_at or at
 
     # What comes of it
@@ -331,7 +334,8 @@ class Stream:
         if asked:
             self._asked.append(heard)
             return
-        self._last_line = mono
+        if not self._holding:  # else it may be the first of another run
+            self._last_line = mono
         self._add_live(Source.LIVE, heard)
 
     def _add_live(self, source: Source, heard: Heard) -> None:
@@ -346,41 +350,48 @@ class Stream:
             self.end_replay(heard.observed_at, cut="too many lines to hold")
 
     def _receive_status(self, status: str, at: int, mono: float) -> None:
-        previous = self._runs.status
+        previous, run = self._runs.status, self._runs.run
         known_until = None
         if self._first_status:
             self._first_status = False
             known_until = self._absent_since or 0
-        elif status == "starting" and status != previous:
-            # What is held belongs to the run before.
-            self.end_replay(at, cut="the server started")
-        began = self._runs.receive_status(status, at, mono, known_until=known_until)
-        if began:
-            self._begin_run()
-        if known_until and previous not in {None, "offline", status}:
-            if began:
-                self._unseen = _RESTARTED
-            elif status == "offline":
-                self._unseen = _STOPPED
+        if self._runs.receive_status(status, at, mono, known_until=known_until):
+            since = NEVER
+            if known_until is None and run is not None and run.ended_at is not None:
+                # Its first lines may have overtaken the status, the last ones of the
+                # run before may have come behind `offline`: nearer to which?
+                since = at - min(MOVE_BACK_MOST, (at - run.ended_at) // 2)
+            self._begin_run(since)
+            if known_until and previous not in {None, "offline"}:
+                self._note_unseen(_RESTARTED, known_until, at)
+        elif known_until and status == "offline" and previous not in {None, "offline"}:
+            self._note_unseen(_STOPPED, known_until, at)
 
     def _receive_stats(self, stats: messages.Stats, at: int, mono: float) -> None:
         run_id = self._runs.run_id
         boot = self._runs.receive_stats(stats, at, mono, self._last_line)
         if self._runs.run_id != run_id:
-            if boot is None or self._holding:
-                self._begin_run()
-            else:
-                self._log.run_id = self._runs.run_id
-                self._log.move_lines(boot)
-            if boot is not None and self._holding and self._absent_since is not None:
-                self._unseen = _RESTARTED
+            self._receive_boot(boot, at)
         sample = self._samples.receive(stats, at, self._runs.run_id)
         if sample is not None:
             self._stats_samples.append(sample)
 
-    def _begin_run(self) -> None:
-        self._log.run_id = self._runs.run_id
-        self._log.begin_run()
+    def _receive_boot(self, boot: int | None, at: int) -> None:
+        """Begin the run that a sample proves; *boot* None: only its state says so."""
+        if boot is None:
+            self._begin_run(NEVER)
+        elif not self._holding:
+            self._begin_run(boot - MOVE_BACK)
+        elif not self._begin_run(boot) and self._absent_since is not None:
+            self._note_unseen(_RESTARTED, self._absent_since, at)
+
+    def _begin_run(self, since: int) -> bool:
+        assert self._runs.run_id is not None
+        return self._log.begin_run(self._runs.run_id, since)
+
+    def _note_unseen(self, what: str, since: int, at: int) -> None:
+        """Note at once, in one transaction with the run, that the run before has no end."""
+        self._log.note_gap(what, since, at, lower=0, upper=None)
 
     def _count_replay(self, replayed: int, new: int) -> None:
         if self._connection is not None:

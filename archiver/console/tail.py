@@ -59,11 +59,18 @@ class Tail:
             last.gap = None
             self.pieces = [last]
 
+    def gap_behind(self) -> Gap | None:
+        """Return the gap behind the last line, if there is one."""
+        return self.pieces[-1].gap if self.pieces and not self.pieces[-1].keys else None
+
     def break_off(self, gap: Gap) -> None:
         """Begin a new piece behind *gap*."""
+        if self.pieces and not self.pieces[-1].keys:
+            self.pieces.pop()
         self.pieces.append(Piece(gap))
-        while len(self.pieces) > 1 and len(self) - len(self.pieces[0].keys) > TAIL_LINES:
+        while len(self) - len(self.pieces[0].keys) > TAIL_LINES:
             del self.pieces[0]
+            self.pieces[0].gap = None
 
     def join(self, piece: Piece, follower: Piece) -> None:
         """Make one piece of two between which no line is missing any more."""
@@ -72,14 +79,12 @@ class Tail:
 
     def keep_since(self, observed_at: int) -> list[int]:
         """Forget the lines observed before *observed_at*; return the seqs of the others."""
-        kept = Piece(None)
-        for piece in self.pieces:
-            for key, seq, time in zip(piece.keys, piece.seqs, piece.times, strict=True):
-                if time >= observed_at:
-                    kept.append(key, seq, time)
-        self.pieces = [kept] if kept.keys else []
-        return kept.seqs.tolist()
-
-    def clear(self) -> None:
-        """Forget everything: a new run began, and its log starts empty."""
-        self.pieces.clear()
+        for place in reversed(range(len(self.pieces))):
+            piece = self.pieces[place]
+            old = sum(time < observed_at for time in piece.times)
+            if old:
+                piece.cut(old)
+                piece.gap = None
+                del self.pieces[: place if piece.keys else place + 1]
+                break
+        return [seq for piece in self.pieces for seq in piece.seqs]

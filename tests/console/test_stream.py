@@ -1,0 +1,94 @@
+"""What becomes of a server's words, from the sockets to the rows."""
+
+import pytest
+
+# Scenarios of the protocol that the plain rule decides, by their numbers: what the
+# sockets bring (the words of conftest.Dialogue), and what is stored.
+LONG = " ".join(f"r:{n}" for n in range(150))
+SCENARIOS = {
+    "1 what was printed meanwhile": ("A . l:a l:b l:c X +5 A r:a r:b r:c r:d r:e .", "a b c d e"),
+    "2 nothing was printed": ("A . l:a l:b l:c X +5 A r:a r:b r:c .", "a b c"),
+    "3 the first replay of a young run is all of it": ("A r:a r:b . l:c", "a b c"),
+    "3 the first replay of an old run is not": (
+        f"A {LONG} .",
+        "~ " + " ".join(str(n) for n in range(150)),
+    ),
+    "4 equal lines of a young run are counted": ("A . l:t l:t X +5 A r:t r:t r:t r:t .", "t t t t"),
+    "6 a block that comes again is not dropped": (
+        "A . l:x l:A l:B l:C X +5 A r:x r:A r:B r:C r:A r:B r:C .",
+        "x A B C A B C",
+    ),
+    "6 not from the beginning on either": (
+        "A . l:A l:B l:C X +5 A r:A r:B r:C r:A r:B r:C .",
+        "A B C A B C",
+    ),
+    "7 equal live lines": ("A . l:x l:x", "x x"),
+    "8 live lines run through the replay": (
+        "A . l:a X +5 A l:f r:a r:b l:g r:f r:g l:h .",
+        "a b f g h",
+    ),
+    "10 the log is ahead of the live path": (
+        "A . l:a X +5 A r:a r:f r:g r:h l:f l:g l:h .",
+        "a f g h",
+    ),
+    "10 by more than usual": ("A . l:a X +5 A r:a r:f r:g +0.2 l:f +0.1 l:g l:h .", "a f g h"),
+    "17 blank lines are not stored, however they come": (
+        r"A . l:a l: l:b X +5 A r:a r: r:\x20\r\n r:b r: r:c .",
+        "a b c",
+    ),
+    "18 both forms of a line are one": (r"A . l:foo\r\nbar X +5 A r:foo\x20\rbar .", "foo\r\nbar"),
+    "23 hostile text": (
+        (
+            r"A . l:\x00 l:\ud83d l:\u2028 l:\U0001f600 l:\ufffd X +5"
+            r" A r:\x00 r:\ud83d r:\u2028 r:\U0001f600 r:\ufffd r:\x00 ."
+        ),
+        "\u2400 \ufffd \u2028 \U0001f600 \ufffd \u2400",
+    ),
+    "25 daemon lines take no part": ("A . l:a d:D l:b X +5 A r:a r:b r:c .", "a d:D b c"),
+    "25 nor between replay and live lines": ("A . l:a X +5 A d:D r:a l:c r:b r:c .", "a b d:D c"),
+    "26 daemon lines are never one": ("A . d:D d:E d:D d:E l:a", "d:D d:E d:D d:E a"),
+    "27 a daemon line that nobody heard is absent": ("A . l:a X d:D +5 A r:a r:b .", "a b"),
+    "29 a restart that nobody saw": ("A . l:a l:b X +60 B +20 A r:p r:q r:s .", "a b ~ / p q s"),
+    "29 while lines come at once": (
+        "A . l:a l:b X +60 B +20 A l:s r:p r:q r:s .",
+        "a b ~ / p q s",
+    ),
+    "30 with the same banner": ("A . l:a l:b X +60 B +20 A r:a r:b .", "a b ~ / a b"),
+    "32 a restart under the replay": ("A . l:a X +60 A B +0.1 r:p r:q +1 .", "a ~ / p q"),
+    "33 a restart that was seen": (
+        "A . l:a S:stopping l:b S:offline d:D d:E +1 B S:starting l:c +1 S:running l:d",
+        "a b d:D d:E / c d",
+    ),
+    "34 the end of the console comes after `offline`": (
+        "A . l:a S:offline l:b l:c +2 B S:starting l:d",
+        "a b c / d",
+    ),
+    "34 its beginning before `starting`": (
+        "A . l:a S:offline l:b +2 B l:c l:d S:starting l:e",
+        "a b / c d e",
+    ),
+    "35 offline: nothing is asked": ("S:offline A +5", ""),
+    "39 an empty replay proves nothing": ("A . l:a l:b X +5 A . l:c", "a b ~ c"),
+    "40 more was printed than a replay holds": ("A . l:x X +3600 A r:y r:z .", "x ~ y z"),
+    "44 a warning and a renewal": ("A . l:a +520 l:b +1 l:c", "a b c"),
+    "45 withheld lines come back": (
+        "A . l:a l:b J l:c l:d ? r:a r:b r:c r:d l:e . l:f",
+        "a b c d e f",
+    ),
+    "45 as far as a replay reaches": ("A . l:a J l:b l:c ? r:c l:d . l:e", "a ~ c d e"),
+    "55 the sockets die inside the replay": ("A r:a r:b X +1 A r:a r:b r:c .", "a b c"),
+    "55 while lines come": ("A l:c r:a X +1 A r:a r:b r:c .", "a b c"),
+    "55 behind its end": ("A l:c r:a r:b r:c X +1 A r:a r:b r:c r:d .", "a b c d"),
+    "55 before its first line": ("A l:c X +1 A r:a r:b r:c r:d .", "~ a b c d"),
+}
+
+
+@pytest.mark.parametrize(("script", "rows"), SCENARIOS.values(), ids=SCENARIOS)
+def test_scenario(dialogue, script, rows):
+    assert dialogue.play(script).rows() == rows
+
+
+@pytest.mark.parametrize(("script", "rows"), SCENARIOS.values(), ids=SCENARIOS)
+def test_scenario_with_a_transaction_after_each_word(dialogue, script, rows):
+    # The archive's own checks: nothing committed is changed or comes again.
+    assert dialogue.play(" C ".join(script.split())).rows() == rows
