@@ -10,7 +10,9 @@ all of them share the procedure, one after the other, on the event loop.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
 from random import Random
 from typing import NoReturn
 
@@ -145,6 +147,7 @@ class Conversation:
         self._asking: Socket | None = None
         self._asking_task: asyncio.Task[None] | None = None
         self._verdict: Verdict | None = None  # set: the main socket is to be closed
+        self._taken: deque[Item] = deque()  # of the main socket's inbox, still to be received
         self._frames = 0  # taken and not yet told to the recorder
         self._size = 0
 
@@ -163,6 +166,9 @@ class Conversation:
                 _end_group()
         except* _EndGroup:
             pass
+        finally:
+            if self._frames:  # of which only their room is given back
+                self._pass_on()
         return verdict
 
     async def _open(self, group: asyncio.TaskGroup, *, once: bool) -> Verdict | None:
@@ -183,7 +189,8 @@ class Conversation:
                 await self._settle(main, group)
                 if self._verdict is not None or (once and self.procedure.is_replayed):
                     return self._verdict
-                closed = await self._receive(await self._take(main))
+                await self._take(main)
+                closed = await self._receive()
                 if closed is not None:
                     return backoff.classify(closed)
                 self.procedure.advance(wall_clock(), time.monotonic())
@@ -192,27 +199,28 @@ class Conversation:
                     await asyncio.sleep(PULSE)
         finally:
             if closed is None:
-                # We end it: what is queued comes first, then the close.
-                await self._receive(main.inbox.take_now())
+                # We end it: all that comes until it is closed was heard on it.
+                await main.close()
+                self._taken.extend(main.inbox.take_now())
+                await self._receive()
                 closed = Closed(NO_STATUS, "the archiver stopped listening", by_us=True)
             code = closed.code if closed.code != BROKEN_OFF else None
             self.procedure.close(code, closed.reason, wall_clock())
             self._pass_on()
-            await main.close()
 
-    async def _take(self, main: Socket) -> list[Item]:
-        """Return what has come by the time that the procedure has something to do."""
+    async def _take(self, main: Socket) -> None:
+        """Take what has come by the time that the procedure has something to do."""
         due = self.procedure.next_due()
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout_at(due):
-                return await main.inbox.take()
-        except TimeoutError:
-            return []
+                self._taken.extend(await main.inbox.take())
 
-    async def _receive(self, items: Sequence[Item]) -> Closed | None:
+    async def _receive(self) -> Closed | None:
         """Give what the main socket brought to the procedure; return its end, if it came."""
-        for place, item in enumerate(items, start=1):
-            match item:
+        place = 0
+        while self._taken:  # what is left where this is cancelled, its end receives
+            place += 1
+            match item := self._taken.popleft():
                 case Frame(content, at, mono):
                     self._frames += 1
                     self._size += len(content)
@@ -256,9 +264,10 @@ class Conversation:
         self._pass_on()
         for message in self.procedure.main.messages_to_send():
             await main.send(message)
-        if self._asking is not None and self.procedure.asking is not None:
+        asking = self._asking  # it may end while a message is under way
+        if asking is not None and self.procedure.asking is not None:
             for message in self.procedure.asking.messages_to_send():
-                await self._asking.send(message)
+                await asking.send(message)
 
     def _authenticate(self, token: Token) -> None:
         self._token = token
@@ -279,6 +288,7 @@ class Conversation:
                 wait = backoff.wait_before(verdict, steps, timing, random)
                 await asyncio.sleep(timing.slow_retry if wait is None else wait)
             else:
+                self._listener.trouble = None
                 self._authenticate(token)
                 main.inbox.wake()
                 return
@@ -293,7 +303,10 @@ class Conversation:
                 try:
                     reason = await self._listen_asking(asking, token, main)
                 finally:
-                    await asking.close()
+                    try:
+                        await asking.close()
+                    finally:
+                        self._throw_away(asking.inbox.take_now())
         except FailedError as failed:
             reason = backoff.classify(failed.failure).what
         if self._asking_task is asyncio.current_task():
@@ -309,16 +322,25 @@ class Conversation:
         )
         while True:
             main.inbox.wake()
-            for item in await asking.inbox.take():
-                match item:
+            items = deque(await asking.inbox.take())
+            while items:
+                match item := items.popleft():
                     case Frame(content, at, mono):
                         self._frames += 1
                         self._size += len(content)
                         self.procedure.receive_asked(content, at, mono)
                     case Overflow():
+                        self._throw_away(items)
                         return "the archive fell behind"
                     case Closed():
                         return backoff.classify(item).what
+
+    def _throw_away(self, items: Iterable[Item]) -> None:
+        """Count frames that nobody wants any more, so that their room is given back."""
+        for item in items:
+            if isinstance(item, Frame):
+                self._frames += 1
+                self._size += len(item.content)
 
     def _stop_asking(self, group: asyncio.TaskGroup) -> None:
         """Close the second socket, or stop opening it."""
