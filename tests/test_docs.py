@@ -42,7 +42,10 @@ def test_the_readme_has_the_table_of_settings_as_the_program_makes_it():
 
 def test_the_readme_has_every_exit_code():
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
-    classes = [errors.ArchiverError, *errors.ArchiverError.__subclasses__()]
+    classes: list[type[errors.ArchiverError]] = [
+        errors.ArchiverError,
+        *errors.ArchiverError.__subclasses__(),
+    ]
 
     assert {error.exit_code for error in classes} <= codes
 

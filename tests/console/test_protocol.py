@@ -396,7 +396,7 @@ def is_answer(event: str, args: list[str], *, live: bool) -> bool:
     return event in {"auth success", "throttled"} or (event == "daemon error" and not live)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(dialogues)
 def test_never_two_auths_are_outstanding_and_they_are_spaced(script):
     talk = Talk()
