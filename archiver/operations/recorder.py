@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from archiver import errors
@@ -82,14 +83,21 @@ class Recorder:
         self._inbox.put(steps)
 
     def call(self, function: Callable[[Writer], T]) -> Future[T]:
-        """Run *function* on the recorder's thread, in order with the steps."""
+        """
+        Run *function* on the recorder's thread, in order with the steps.
+
+        It must bear to be called again: a store that refuses is asked until it takes.
+        """
         future: Future[T] = Future()
 
         def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return  # who asked has been cancelled
             try:
-                future.set_result(function(self._writer))
-            except errors.ArchiverError as exc:
+                future.set_result(self._insist(lambda: function(self._writer)))
+            except BaseException as exc:
                 future.set_exception(exc)
+                raise
 
         self._inbox.put(run)
         return future
@@ -112,8 +120,11 @@ class Recorder:
             while self._work_until(time.monotonic() + self._timing.commit_interval):
                 self._commit()
             self._commit()
-        finally:
-            self._writer.close()
+        except BaseException:
+            with suppress(errors.StoreError):  # what ended it says more
+                self._writer.close()
+            raise
+        self._writer.close()
 
     def _work_until(self, deadline: float) -> bool:
         """Do what comes until *deadline*; return False at the stop mark."""
@@ -160,7 +171,14 @@ class Recorder:
             StoredLine(line.seq, line.run_id, line.source, line.observed_at, line.raw_or_text)
             for line in stored.tail
         )
-        stream.restore(tail, stored.gaps, stored.frames)
+        try:
+            stream.restore(tail, stored.gaps, stored.frames)
+        except Exception:
+            # Here too: what an earlier process left must not keep this one from starting.
+            log.exception(
+                "what was stored last could not be taken up; please report this",
+                extra={"action": "restore_failed", "server_id": server_id},
+            )
         self._streams[server_id] = stream
         return stream
 
