@@ -5,11 +5,13 @@ import asyncio
 import json
 import signal
 import sys
+from pathlib import Path
 from typing import get_args
 
 from archiver.simulator.games import GAMES
 from archiver.simulator.serving import serve
 from archiver.simulator.settings import Generation, Settings
+from archiver.simulator.truth import write_rows
 from archiver.simulator.world import World
 
 
@@ -49,6 +51,12 @@ def read_options(words: list[str]) -> argparse.Namespace:
     add("--no-uptime", action="store_true", help="leave uptime out of stats")
     add("--no-limits", action="store_true", help="no limit on tokens and requests")
     add("--deflate", action="store_true", help="compress where the client offers it")
+    add(
+        "--truth",
+        type=Path,
+        metavar="FILE",
+        help="at the end write each line that was printed, and whether a client could have had it",
+    )
     add("--idle", action="store_true", help="running servers that print nothing, only stats")
     return parser.parse_args(words)
 
@@ -62,7 +70,7 @@ def build_settings(options: argparse.Namespace) -> Settings:
         nodes=options.nodes,
         games=tuple(options.game),
         rate=0.0 if options.idle else options.rate,
-        truth=False,
+        truth=options.truth is not None,
         stats_interval=options.stats_interval,
         uptime=not options.no_uptime,
         replay_size=options.replay_size,
@@ -79,10 +87,15 @@ async def serve_until_told(options: argparse.Namespace) -> None:
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
-    async with serve(World(build_settings(options)), port=options.port) as panel:
+    world = World(build_settings(options))
+    async with serve(world, port=options.port) as panel:
         sys.stdout.write(json.dumps({"url": panel.url, "api_key": panel.api_key}) + "\n")
         sys.stdout.flush()
         await told.wait()
+    if options.truth is not None:
+        with options.truth.open("w", encoding="utf-8") as file:
+            for server in world.servers:
+                file.writelines(write_rows(world.known_lines(server.uuid)))
 
 
 def main() -> None:

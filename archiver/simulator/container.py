@@ -101,6 +101,7 @@ class DockerLog:
     """
 
     def __init__(self, reach: int, size: int) -> None:
+        self.rotations = 0
         self._reach = reach
         self._limit = size
         self._size = 0
@@ -135,6 +136,7 @@ class DockerLog:
         """Remove the file; with ``max-file 1`` nothing older is left."""
         self._entries.clear()
         self._size = 0
+        self.rotations += 1
 
     def tail(self, now: int) -> bytes:
         """Return the last entries that are readable now."""

@@ -8,7 +8,7 @@ Source: Wings f1c5bbd server/{crash,power,server,install}.go and
 environment/docker/{power,stats}.go.
 """
 
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from archiver.simulator.clock import SECOND, Clock, seeded
 from archiver.simulator.console import Console
@@ -16,6 +16,10 @@ from archiver.simulator.frames import Stats, stats_text
 from archiver.simulator.games import Game
 from archiver.simulator.settings import Settings
 from archiver.simulator.truth import TrueEvent, TrueRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
 
 BEFORE_BOOT = (
     "Checking server disk space usage, this could take a few seconds...",
@@ -33,6 +37,25 @@ class Viewer(Protocol):
 
     def close(self, code: int, reason: str = "") -> None:
         """Close the socket."""
+
+    def expire(self) -> None:
+        """Let the token be no good from now on, without a warning."""
+
+    def inject(self, frame: bytes) -> None:
+        """Send any bytes as they are."""
+
+    def pause(self) -> None:
+        """Stop reading."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+
+class ReplayCut(NamedTuple):
+    """A replay that will not come to its end."""
+
+    lines: int  # sent before
+    all_sockets: bool  # of the server are cut, not the asker's alone
 
 
 class Node:
@@ -81,12 +104,18 @@ class GameServer:
         self.log_readable = True  # False: docker cannot read its log back
         self.permissions = settings.permissions
         self.tokens_from = 0  # tokens issued before are refused
+        self.expired_before = 0  # seconds since the epoch: tokens issued before count as old
+        self.unreachable_until = 0  # for clients; the daemon and its games notice nothing
+        self.voice: Callable[[Random, int], list[str]] = (
+            game.say
+        )  # what the game says next by itself
         self.viewers: dict[Viewer, None] = {}  # in the order they came
 
         self.runs: list[TrueRun] = []
         self.statuses: list[TrueEvent] = []
         self.commands: list[TrueEvent] = []
 
+        self._cuts: list[ReplayCut] = []
         self._clock = clock
         self._settings = settings
         # Apart, so that who listens or asks changes nothing of what is printed.
@@ -102,6 +131,29 @@ class GameServer:
         """Close every socket from the daemon's side; 1006 cuts without a close frame."""
         for viewer in tuple(self.viewers):
             viewer.close(code, reason)
+
+    def expire_tokens(self) -> None:
+        """Let every token be too old from now on, without a warning."""
+        self.expired_before = self._clock.now // SECOND
+        for viewer in tuple(self.viewers):
+            viewer.expire()
+
+    def cut_replay(self, cut: ReplayCut) -> None:
+        """Let one more of the coming replays be cut."""
+        self._cuts.append(cut)
+
+    def take_cut(self) -> ReplayCut | None:
+        """Return how the replay that begins will be cut; None if it will not."""
+        return self._cuts.pop(0) if self._cuts else None
+
+    def say(self, lines: int) -> None:
+        """Let the game say so many lines at once."""
+        while lines > 0 and self.console.running:
+            said = self.voice(self._said, self._clock.now)
+            if not said:
+                return
+            lines -= len(said)
+            self.console.print(("\n".join(said) + "\n").encode("utf-8", "replace"))
 
     # Status and stats
 
@@ -274,9 +326,9 @@ class GameServer:
     def _chat(self, run: TrueRun) -> None:
         if run.ended_at is not None or not self._settings.rate:
             return
-        lines = self.game.say(self._said, self._clock.now)
+        lines = self.voice(self._said, self._clock.now)
         if lines:
-            self.console.print(("\n".join(lines) + "\n").encode())
+            self.console.print(("\n".join(lines) + "\n").encode("utf-8", "replace"))
             gap = self._said.expovariate(1) * len(lines) / self._settings.rate
             self._clock.after(gap, self._chat, run)
 

@@ -28,6 +28,11 @@ class Listener:
         self._held: tuple[str, bytes] | None = None  # in its hands, while the write waits
         self._ring: deque[bytes] = deque()
 
+    @property
+    def good(self) -> bool:
+        """Whether the socket's token is: else its lines become errors."""
+        return self._session.good
+
     def offer_line(self, message: bytes) -> bool:
         """Take a live line; False if there is no room."""
         session = self._session

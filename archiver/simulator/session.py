@@ -13,16 +13,19 @@ router/router_server_ws.go; pelican-dev/wings 090841d router/websocket/limiter.g
 import json
 from collections.abc import Callable, Iterator
 from random import Random
-from typing import Protocol, TypeVarTuple
+from typing import TYPE_CHECKING, Protocol, TypeVarTuple
 from uuid import UUID
 
 from archiver.simulator import frames, tokens
 from archiver.simulator.clock import SECOND, Clock
 from archiver.simulator.counters import Counters
-from archiver.simulator.daemon import GameServer
+from archiver.simulator.daemon import GameServer, ReplayCut
 from archiver.simulator.limits import Bucket
 from archiver.simulator.listener import Listener
 from archiver.simulator.settings import Settings
+
+if TYPE_CHECKING:
+    from archiver.simulator.recovery import Attendance
 
 Ts = TypeVarTuple("Ts")
 
@@ -45,7 +48,6 @@ UNEXPECTED = "an unexpected error was encountered while handling this request"
 POWER_LOCKED = (
     "another power action is currently being processed for this server, please try again later"
 )
-WRITE_GAP = 0.0002  # seconds, at most, between two lines of a replay
 AUTH_GAP = 0.0003  # seconds, at most, between the steps of an authentication
 
 
@@ -94,6 +96,7 @@ class Session:
         self._claims: tokens.Claims | None = None
         self._issued_at = self._valid_until = 0
         self._refusal: str | None = None  # why the token is no good, apart from its age
+        self._attendance: Attendance | None = None
         self._listeners: list[Listener] = []
         self._waiting: list[bytes] = []  # answers, while the reader is slow
         self._asked = False  # for a replay, at least once
@@ -151,6 +154,15 @@ class Session:
         for listener in self._listeners:
             listener.write_on()
 
+    def expire(self) -> None:
+        """Let the token be no good from now on, without a warning."""
+        self._valid_until = min(self._valid_until, self.clock.now)
+        self._stop_attending()
+
+    def inject(self, frame: bytes) -> None:
+        """Send any bytes as they are: what a broken daemon or proxy might send."""
+        self._write(frame)
+
     def close(self, code: int, reason: str = "") -> None:
         """Close from the daemon's side; 1006 cuts without a close frame."""
         if self.open:
@@ -162,6 +174,7 @@ class Session:
         if not self.open:
             return
         self.open = False
+        self._stop_attending()
         del self.server.viewers[self]
         for listener in self._listeners:
             self.server.console.listeners.remove(listener)
@@ -188,6 +201,21 @@ class Session:
             self._waiting.append(message)
         else:
             self._sink.send(message, self.clock.now)
+
+    @property
+    def good(self) -> bool:
+        """Whether the token is: else every event becomes an error."""
+        return self._token_error() is None
+
+    def _attend(self) -> None:
+        """Note that from now on a reader of this socket misses nothing and may ask."""
+        if self.settings.truth and self.good:
+            witness = self.server.console.witness
+            self._attendance = witness.attend(self.clock.now, self._valid_until)
+
+    def _stop_attending(self) -> None:
+        if self._attendance is not None:
+            self._attendance.until = min(self._attendance.until, self.clock.now)
 
     def _token_error(self) -> str | None:
         if self.clock.now >= self._valid_until:
@@ -270,18 +298,29 @@ class Session:
         if not self.server.log_readable:
             self._send_error("daemon error", UNEXPECTED)
             return
-        self._send_lines(iter(self.server.console.replay()))
+        lines = self.server.console.replay()
+        cut = self.server.take_cut()
+        if cut is None:
+            self._send_lines(iter(lines))
+        else:
+            self._send_lines(iter(lines[: cut.lines]), cut)
 
-    def _send_lines(self, lines: Iterator[str]) -> None:
+    def _send_lines(self, lines: Iterator[str], cut: ReplayCut | None = None) -> None:
         """Send one line of a replay; the next a little later, others may come between."""
         if not self.open:
             return
         if not self.paused:
             line = next(lines, None)
-            if line is None:
+            if line is not None:
+                self.send(frames.frame("console output", line))
+            elif cut is None:
                 return
-            self.send(frames.frame("console output", line))
-        self._later(0.001 if self.paused else WRITE_GAP, self._send_lines, lines)
+            elif cut.all_sockets:
+                self.server.close_sockets(CUT)
+            else:
+                self.close(CUT)
+        gap = 0.001 if self.paused else self.settings.replay_gap
+        self._later(gap, self._send_lines, lines, cut)
 
     def _authenticate(self, token: str) -> None:
         claims = tokens.read(token, self.server.node.key)
@@ -296,9 +335,10 @@ class Session:
         self._later(AUTH_GAP, self._accept, claims, self._claims is None)
 
     def _claims_error(self, claims: tokens.Claims) -> str | None:
-        if self.clock.now // SECOND > claims["exp"]:
+        now, issued_at = self.clock.now // SECOND, claims["iat"]
+        if now > claims["exp"] or issued_at < self.server.expired_before:
             return EXPIRED
-        if claims["iat"] * SECOND < self.server.tokens_from:
+        if issued_at * SECOND < self.server.tokens_from:
             return DENIED
         scoped = claims.get("scope") == "websocket" or not self.settings.limited
         if not scoped or not tokens.permits(claims, "websocket.connect"):
@@ -306,12 +346,19 @@ class Session:
         return None
 
     def _accept(self, claims: tokens.Claims, first: bool) -> None:  # noqa: FBT001 - called by the clock, which passes positions
+        good = self.good
         self._claims = claims
         self._issued_at = claims["iat"] * SECOND
         self._valid_until = (claims["exp"] + 1) * SECOND
         mismatch = claims["server_uuid"] != self.server.uuid
         self._refusal = "jwt: server uuid mismatch" if mismatch else None
         self._write(frames.frame("auth success"))
+        if not self.good:
+            self._stop_attending()
+        elif good and self._attendance is not None and self.open:
+            self._attendance.until = self._valid_until
+        elif self._listeners and self.open:
+            self._attend()
         if first and self.open:
             # Registered by goroutines of its own: a live line may come before `status`.
             self._later(AUTH_GAP, self._subscribe)
@@ -323,6 +370,8 @@ class Session:
             listener = Listener(self)
             self._listeners.append(listener)
             self.server.console.listeners.append(listener)
+            if len(self._listeners) == 1:
+                self._attend()
 
     def _greet(self) -> None:
         server = self.server

@@ -43,6 +43,7 @@ class Settings:
     live_lag: float = 0.002  # at most, from printed to the socket
     log_lag: float = 0.004  # at most, from printed to readable in the docker log
     replay_lag: float = 0.02  # at most, from `send logs` to the read of the docker log
+    replay_gap: float = 0.0002  # at most, between two lines of a replay
     throttle_lines: int = 2000  # per 0.1 s; above it live lines are dropped
 
     # One socket

@@ -14,11 +14,12 @@ from uuid import UUID
 from archiver.simulator import games
 from archiver.simulator.clock import SECOND, Clock, seeded
 from archiver.simulator.counters import Counters
-from archiver.simulator.daemon import GameServer, Node
+from archiver.simulator.daemon import GameServer, Node, ReplayCut, Viewer
 from archiver.simulator.panel import Panel, Response
+from archiver.simulator.recovery import GRACE, INTERVAL
 from archiver.simulator.session import CUT, Session, Sink
 from archiver.simulator.settings import Settings
-from archiver.simulator.truth import TrueLine
+from archiver.simulator.truth import KnownLine, TrueLine, known_lines
 
 Ts = TypeVarTuple("Ts")
 
@@ -160,7 +161,7 @@ class World:
     def _refusal(self, uuid: str, origin: str | None) -> Refusal | None:
         self.begin()
         server = self._servers.get(uuid)
-        if server is not None and not server.node.up:
+        if server is not None and not (server.node.up and server.unreachable_until <= self.now):
             return Refusal(0, "")
         if server is None or server.deleted:
             missing = "The requested resource does not exist on this instance."
@@ -201,6 +202,10 @@ class World:
         written = raw.encode("utf-8", "replace") if isinstance(raw, str) else raw
         self._begun_server(server).console.print(written + b"\n")
 
+    def say(self, server: str, lines: int = 1) -> None:
+        """Let the game say so many lines at once; over 2000 of them the daemon throttles."""
+        self._begun_server(server).say(lines)
+
     def boot(self, server: str) -> None:
         """Start a server."""
         self._begun_server(server).start()
@@ -238,6 +243,12 @@ class World:
                 found.close_sockets(CUT)
             found.kill()
 
+    def unsuspend(self, server: str) -> None:
+        """Take a suspension back, and start the server."""
+        found = self._begun_server(server)
+        found.suspended = False
+        found.start()
+
     def delete(self, server: str) -> None:
         """Delete a server."""
         found = self._begun_server(server)
@@ -259,10 +270,51 @@ class World:
         for found in self.servers if server is None else [self.server(server)]:
             found.close_sockets(code, reason)
 
-    def stall(self, session: Session, seconds: float) -> None:
+    def disconnect(self, server: str, seconds: float) -> None:
+        """Cut the network between clients and a server's daemon for a while."""
+        found = self._begun_server(server)
+        found.unreachable_until = self.now + int(seconds * SECOND)
+        found.close_sockets(CUT)
+
+    def cut_replay(self, server: str, lines: int, *, all_sockets: bool = False) -> None:
+        """
+        Cut the next replay short.
+
+        Args:
+            server: Of which server.
+            lines: So many are sent before.
+            all_sockets: Cut all sockets of the server, not the asker's alone.
+
+        """
+        self._begun_server(server).cut_replay(ReplayCut(lines, all_sockets))
+
+    def expire_tokens(self, server: str) -> None:
+        """Let all tokens of a server be too old from now on; no socket is warned."""
+        self._begun_server(server).expire_tokens()
+
+    def inject(self, server: str, frame: str) -> None:
+        """Send a text frame, however wrong, to all sockets of a server."""
+        for viewer in tuple(self._begun_server(server).viewers):
+            viewer.inject(frame.encode("utf-8", "replace"))
+
+    def stall(self, session: Viewer, seconds: float) -> None:
         """Let the reader of one socket be slow for a while."""
         session.pause()
         self._clock.after(seconds, session.resume)
+
+    def stall_newest(self, server: str, seconds: float) -> None:
+        """Let the reader of a server's newest socket be slow for a while."""
+        viewers = list(self._begun_server(server).viewers)
+        if viewers:
+            self.stall(viewers[-1], seconds)
+
+    def lose_lines(self, server: str, probability: float, seconds: float) -> None:
+        """Lose each live line for each socket with a probability, for a while."""
+        self._begun_server(server).console.lose_lines(probability, seconds)
+
+    def drop_lines(self, server: str, count: int) -> None:
+        """Hand the next live lines of a server to no socket; its log has them."""
+        self._begun_server(server).console.drop_lines(count)
 
     def restart_daemon(self, node: str | None = None, *, seconds: float = 2.0) -> None:
         """
@@ -312,3 +364,28 @@ class World:
         hold the rest of the truth.
         """
         return self.server(server).console.lines
+
+    def known_lines(
+        self, server: str, *, grace: float = GRACE, interval: float = INTERVAL
+    ) -> list[KnownLine]:
+        """
+        Return every line that the game printed, and whether a good client could have had it.
+
+        What that means to the letter is in `recovery`.
+
+        Args:
+            server: Whose.
+            grace: Seconds after a subscription, within which a good client asks for a replay.
+            interval: Seconds, after which it asks again at the latest.
+
+        """
+        found = self.server(server)
+        return known_lines(
+            found.identifier,
+            found.console.lines,
+            found.console.witness,
+            found.runs,
+            now=self.now,
+            grace=int(grace * SECOND),
+            interval=int(interval * SECOND),
+        )
