@@ -7,6 +7,7 @@ import urllib.request
 import pytest
 
 from archiver.simulator.__main__ import build_settings, read_options
+from archiver.simulator.truth import read_rows
 
 
 def test_the_command_says_where_it_serves_and_ends_on_sigterm():
@@ -21,6 +22,21 @@ def test_the_command_says_where_it_serves_and_ends_on_sigterm():
         served.send_signal(signal.SIGTERM)
         rest, errors = served.communicate(timeout=20)
     assert (served.returncode, rest, errors) == (0, b"", b"")
+
+
+def test_at_its_end_the_command_writes_the_truth(tmp_path):
+    truth = tmp_path / "truth.ndjson"
+    command = [sys.executable, "-m", "archiver.simulator", "--servers", "2", "--truth", str(truth)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as served:
+        assert served.stdout is not None
+        assert served.stdout.readline()
+        served.send_signal(signal.SIGTERM)
+        served.communicate(timeout=20)
+    lines = list(read_rows(truth.read_text(encoding="utf-8").splitlines()))
+    assert served.returncode == 0
+    assert len({line.server for line in lines}) == 2
+    assert [line.n for line in lines if line.server == lines[0].server][:3] == [1, 2, 3]
+    assert not any(line.recoverable for line in lines)  # nobody connected
 
 
 def test_options_become_settings():

@@ -187,6 +187,80 @@ def test_a_line_of_64_kib_hides_all_behind_it_until_it_has_left_the_tail(build, 
     assert recoverable(world) == ["before", "behind", "dropped 0", "dropped 1", "dropped 2"]
 
 
+def test_a_line_of_two_live_pieces_is_heard_with_the_second(world, watch):
+    watch(world)
+    for dropped in (1, 2):
+        world.drop_lines("Silent", dropped)
+        world.print_line("Silent", "x" * 70_000)
+        world.pass_time(1)
+    world.print_line("Silent", "x" * 70_000)
+    world.pass_time(1)
+    assert [line.heard for line in world.known_lines("Silent")] == [False, False, True]
+
+
+def test_the_first_second_of_a_socket_is_no_time_of_asking(build, watch):
+    for stays, expected in ((5.7, []), (6.3, ["dropped"])):
+        world = build()
+        watch(world)
+        world.drop_lines("Silent", 1)
+        world.print_line("Silent", "dropped")
+        world.pass_time(stays)
+        world.drop_sockets()
+        world.pass_time(1)
+        assert recoverable(world) == expected
+
+
+def test_a_short_socket_beside_a_long_one_changes_nothing(world, watch):
+    watch(world)
+    asker = watch(world)
+    world.pass_time(2)
+    world.drop_lines("Silent", 1)
+    world.print_line("Silent", "dropped")
+    world.pass_time(2)
+    asker.session.leave()
+    world.pass_time(4)
+    assert recoverable(world) == ["dropped"]
+
+
+def test_what_a_stopped_server_last_said_is_not_readable_until_it_boots(build, watch):
+    world = build(stop_time=0.1, boot_time=0.1)
+    watch(world)
+    world.pass_time(2)
+    world.drop_lines("Silent", 1)
+    world.print_line("Silent", "dropped")
+    world.pass_time(4)
+    world.stop("Silent")
+    world.pass_time(10)
+    world.boot("Silent")
+    world.pass_time(10)
+    assert recoverable(world) == []
+
+
+def test_a_log_that_is_removed_at_its_size_ends_it_too(build, watch):
+    world = build(log_size=1000)
+    watch(world)
+    world.pass_time(2)
+    world.drop_lines("Silent", 1)
+    world.print_line("Silent", "dropped")
+    world.pass_time(4)
+    world.print_line("Silent", "x" * 960)
+    world.pass_time(10)
+    assert recoverable(world) == ["x" * 960]
+
+
+def test_a_renewal_by_a_token_that_is_no_good_ends_it(build, see, watch, fetch_token):
+    world = build(servers=2)
+    first, second = world.servers
+    seen = watch(world, first.uuid)
+    world.pass_time(2)
+    world.drop_lines(first.uuid, 1)
+    world.print_line(first.uuid, "dropped")
+    seen.say("auth", fetch_token(world, second.identifier))
+    # Its key is the node's, so it is taken, and then every event is an error.
+    world.pass_time(10)
+    assert not any(line.recoverable for line in world.known_lines(first.uuid))
+
+
 def test_nobody_listening_and_no_replays_make_nothing_recoverable(build, watch):
     world = build(replay_size=0)
     world.print_line("Silent", "alone")

@@ -141,6 +141,14 @@ def test_the_same_seed_gives_the_same_truth(name):
     assert first.known_lines("Silent") == second.known_lines("Silent")
 
 
+def test_no_suspension_lasts_to_the_end_of_everything():
+    for seed in range(60):
+        faults = SCHEDULES["everything"].faults(Random(seed), 3000)
+        suspended = [fault.at for fault in faults if fault.verb == "suspend" and fault.at < 2700]
+        back = [fault.at for fault in faults if fault.verb == "unsuspend"]
+        assert max(suspended, default=0) < max(back)
+
+
 def test_what_is_said_depends_on_text_and_seed_and_on_no_fault():
     short = [line.text for line in play("short", kind="cyclic")[0].truth("Silent")]
     flap = [line.text for line in play("flap", kind="cyclic")[0].truth("Silent")]

@@ -182,3 +182,101 @@ def test_revoked_permissions_cut_the_sockets_of_newer_daemons(world, watch):
     seen = watch(world)
     world.permit("Silent", "websocket.connect")
     assert seen.closed == (1006, "")
+
+
+def test_a_cut_network_refuses_sockets_for_a_while_and_the_daemon_notices_nothing(world, watch):
+    seen = watch(world)
+    world.disconnect("Silent", 3)
+    assert seen.closed == (1006, "")
+    for left in (3, 1):
+        assert world.refusal(seen.server.uuid, world.panel.url) == Refusal(0, "")
+        world.pass_time(left - 0.5)
+    assert world.refusal(seen.server.uuid, world.panel.url) is None
+    assert len(seen.server.statuses) == 1
+
+
+@pytest.mark.parametrize(("all_sockets", "other"), [(False, None), (True, (1006, ""))])
+def test_a_replay_is_cut_within_once(world, watch, all_sockets, other):
+    for number in range(20):
+        world.print_line("Silent", f"{number}")
+    world.pass_time(1)
+    main, asker, later = (watch(world) for _ in range(3))
+    world.cut_replay("Silent", 7, all_sockets=all_sockets)
+    asker.say("send logs", None)
+    world.pass_time(1)
+    assert (asker.texts(), asker.closed) == ([f"{number}" for number in range(7)], (1006, ""))
+    assert main.closed == other
+    if not all_sockets:
+        later.say("send logs", None)
+        world.pass_time(1)
+        assert len(later.texts()) == 20
+
+
+def test_expired_tokens_turn_lines_into_errors_and_only_a_new_one_helps(world, watch, fetch_token):
+    old = fetch_token(world, world.server("Silent").identifier)
+    seen = watch(world)
+    world.pass_time(5)
+    world.expire_tokens("Silent")
+    assert seen.frames == []
+    world.print_line("Silent", "swallowed")
+    world.pass_time(1)
+    assert seen.frames[0][1:] == ("jwt error", ["jwt: exp claim is invalid"])
+    seen.clear()
+    seen.authenticate(old)
+    assert seen.frames[0][2][0].endswith("jwt: exp claim is invalid")
+    seen.clear()
+    seen.authenticate()
+    world.print_line("Silent", "heard")
+    world.pass_time(1)
+    assert (seen.events()[0], seen.texts()) == ("auth success", ["heard"])
+
+
+def test_injected_frames_come_as_they_are_to_all_sockets(build, see):
+    world = build()
+    sinks = [Taker(world), Taker(world)]
+    world.inject("Silent", '{"event":')
+    assert [sink.frames for sink in sinks] == [[b'{"event":'], [b'{"event":']]
+
+
+class Taker:
+    """A far end that keeps the bytes."""
+
+    def __init__(self, world: World) -> None:
+        self.frames: list[bytes] = []
+        world.connect(world.servers[0].uuid, world.panel.url, self)
+
+    def send(self, frame: bytes, at: int, /) -> None:
+        self.frames.append(frame)
+
+    def close(self, code: int, reason: str, at: int, /) -> None:
+        raise AssertionError(code)
+
+
+def test_the_newest_socket_stalls_and_the_others_do_not(world, watch):
+    world.stall_newest("Silent", 1)  # there is none
+    older, newer = watch(world), watch(world)
+    world.stall_newest("Silent", 2)
+    world.print_line("Silent", "line")
+    world.pass_time(1)
+    assert (older.texts(), newer.texts()) == (["line"], [])
+    world.pass_time(2)
+    assert newer.texts() == ["line"]
+
+
+def test_a_game_says_so_many_lines_at_once_and_above_2000_live_lines_are_dropped(build, watch):
+    world = build(games=("ticker",), rate=0.0)
+    seen = watch(world, "Ticker")
+    world.pass_time(1)
+    world.say("Ticker", 2100)
+    world.pass_time(1)
+    assert len(world.truth("Ticker")) == 2101  # one is the banner
+    assert sum(text in ("tick", "tock") for text in seen.texts()) == 2000
+    assert sum(line.heard for line in world.known_lines("Ticker")[1:]) == 2000
+    build().say("Silent", 3)  # has nothing to say
+
+
+def test_a_suspension_can_be_taken_back(world):
+    world.suspend("Silent")
+    world.unsuspend("Silent")
+    world.pass_time(5)
+    assert (world.server("Silent").suspended, world.server("Silent").state) == (False, "running")
