@@ -1,248 +1,394 @@
 """
-Join a replay to what is stored: which of its lines are new, and whether lines are missing.
+Join a replay to what is stored: which of its lines are new, and where they belong.
 
-A replay has no ids, no times and no end, and on the socket that asked for it live
-lines run through it. Two sockets make it readable: everything on the main one is
-live, so on the asking one a frame that the main one also brought at that moment
-is a copy, and the rest is the replay, an unbroken piece of the log in its order.
+The docker log is the truth, and a replay is an unbroken piece of it up to a moment
+just past the request. What is stored lies in it in the same order, but for what got
+lost on the way. So a stored line within the replay's span is in the replay, and what
+the replay has besides is new. Where texts repeat, several ways to lay one over the
+other fit, and each is weighed:
 
-The rule for now is the plain one: the longest overlap of the stored end with the
-beginning of the replay, all of it equal; where nothing overlaps, a gap. A later
-replay that shows both sides of a gap fills it.
+    how likely so many lines were printed while nobody listened   (rate and time)
+  x how likely a game would print just these new lines            (`surprise`)
+  x how rare it is that a line is lost while somebody listens     (`overlay`)
+
+With distinct lines one way remains. Where lines say nothing all ways are as good as
+their count: the middle one is taken, and called uncertain. Ways without a loss are
+found by comparing backwards from each end, in linear time; only where none of them
+stands out, the others are looked at too.
 """
 
-from bisect import bisect_left
+import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from math import exp, inf, lgamma, log
 
-COPY_LEAD = 0.002  # seconds: a copy on main may be this much older than the request
-CANDIDATES = 32  # frames of one text, on each side of a live line, that may be its copy
+from archiver.console.overlay import ABSENT, ABSENT_MORE, FREE, LOSS, NEW, Price, overlay
+from archiver.console.surprise import Surprise
 
-
-class Heard(NamedTuple):
-    """One container line as a socket brought it."""
-
-    key: int  # hash of its comparison key
-    mono: float  # when, monotonic seconds
-    observed_at: int  # when, for the row
-    raw: str  # scrubbed
-
-
-def separate_replay(
-    asked: Sequence[Heard], live: Sequence[Heard], *, asked_at: float, window: float
-) -> list[Heard]:
-    """
-    Take the copies of live lines out of what the asking socket brought.
-
-    Each live line that came after the request is matched with a frame of the same
-    key close in time; both sequences are in log order, so matches never cross. A
-    line that is in the replay *and* live comes twice, and which frame is the copy
-    decides where the line stands in the replay. A frame outside of the burst is
-    rather a copy than one between lines that only the replay has. Several ways to
-    match are tried, the likeliest first, until the replay and the live lines fit
-    together: what both hold is the end of the one and the beginning of the other.
-
-    Args:
-        asked: Lines of the asking socket after `send logs`, oldest first.
-        live: Lines of the main socket, oldest first.
-        asked_at: When `send logs` was sent.
-        window: How many seconds a line and its copy are apart at most, as a rule;
-            on a busy machine it is more.
-
-    Returns:
-        The replay, in log order.
-
-    """
-    after = [line for line in live if line.mono >= asked_at - COPY_LEAD]
-    live_keys = [line.key for line in live]
-    known = set(live_keys)
-    sure = [place for place, heard in enumerate(asked) if heard.key not in known]
-    burst = range(sure[0], sure[-1]) if sure else range(0)
-    best: list[Heard] = []
-    fewest: int | None = None
-    for wider in (window, 4 * window, 16 * window):
-        for choose in (_nearest, _first, _last):
-            copies = _match_copies(asked, after, wider, burst, choose)
-            replay = [heard for place, heard in enumerate(asked) if place not in copies]
-            misfits = _count_misfits([heard.key for heard in replay], live_keys)
-            if fewest is None or misfits < fewest:
-                best, fewest = replay, misfits
-            if fewest == 0:
-                return best
-    return best
-
-
-class _Candidate(NamedTuple):
-    """A frame that may be the copy of a live line."""
-
-    within: bool  # between lines that can only be replayed, so rather one of them
-    distance: float  # seconds from the live line
-    place: int
-
-
-def _nearest(candidates: Sequence[_Candidate]) -> _Candidate:
-    return min(candidates)
-
-
-def _first(candidates: Sequence[_Candidate]) -> _Candidate:
-    return candidates[0]
-
-
-def _last(candidates: Sequence[_Candidate]) -> _Candidate:
-    return candidates[-1]
-
-
-def _match_copies(
-    asked: Sequence[Heard],
-    live: Sequence[Heard],
-    window: float,
-    burst: range,
-    choose: Callable[[Sequence[_Candidate]], _Candidate],
-) -> set[int]:
-    """Return the places in *asked* of the copies of *live*."""
-    places: dict[int, list[int]] = {}
-    for place, heard in enumerate(asked):
-        places.setdefault(heard.key, []).append(place)
-    copies: set[int] = set()
-    last = -1
-    for line in live:
-        same = places.get(line.key, [])
-        middle = bisect_left(same, line.mono, key=lambda place: asked[place].mono)
-        candidates = [
-            _Candidate(place in burst, distance, place)
-            for place in same[max(0, middle - CANDIDATES) : middle + CANDIDATES]
-            if place > last and (distance := abs(asked[place].mono - line.mono)) <= window
-        ]
-        if candidates:
-            last = choose(candidates).place
-            copies.add(last)
-    return copies
-
-
-def _count_misfits(replay: Sequence[int], live: Sequence[int]) -> int:
-    """Count the lines that both hold outside of the overlap of the one with the other."""
-    overlap = _longest_overlap(replay, live)
-    before = set(replay[: len(replay) - overlap])
-    return sum(key in before for key in live)
+TWICE = -2  # a live line once more: it was told apart wrongly
+ROTATED = 15.0  # nats: a log that was removed in mid-run
+ENDS_EARLY = 15.0  # nats: a replay that stops before what is stored, at a line of 64 KiB
+SHORT = 0.5  # nats for each line that a replay cut by its size is short of that size
+BEFORE_ALL = 30.0  # nats: lines before the first one of a run
+BEGINNING = 5.0  # nats: a replay that begins as the run did is not cut by chance just there
+CERTAIN = 0.95  # of all ways, the share of those between `fewer` and `more`
+DISPERSION = 2.0  # of the number of lines in a time, as of a negative binomial
+BURSTS = 0.1  # the share of times of which the rate says nothing
+AHEAD = Price(12.0, 0.5)  # lines behind all live ones, which had time to come live too
+EARLY = 1.0  # nats for each live line that is said to be in the replay and came too late
+LATE = 3.0  # the same for each that is said not to be, and came long before
+REACH = 210  # stored lines looked at, and more where a replay is longer
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
-    """What a replay adds behind one stored piece: its lines from *start* up to *stop*."""
+class Window:
+    """
+    What is known of a replay beside its lines.
 
-    start: int
-    stop: int
-    joined: bool  # True: nothing is missing between the piece and what follows it
+    Args:
+        expected: How many lines were printed while nobody listened; None: no idea.
+        least: So many of the first live lines were printed before the log was read.
+        most: No more of them than this were, as a rule.
+        is_full: Its size may have cut it at the beginning; else it is the whole log.
+        short: So many lines less than a full one it has.
+        is_whole: What is stored begins where the run did.
+        is_cut: It broke off, so it may end long before the live lines.
+        is_audit: Somebody listened all the time, so that nothing should be new.
+
+    """
+
+    expected: float | None
+    least: int
+    most: int
+    is_full: bool
+    short: int = 0
+    is_whole: bool = False
+    is_cut: bool = False
+    is_audit: bool = False
 
 
-def count_twins(replay: Sequence[int], live: Sequence[int], likely: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """
+    How a replay lies over stored and live lines.
+
+    Args:
+        places: For each line of the replay which stored or live line it is, counted
+            through all pieces and then the live lines; NEW for one that belongs
+            between its neighbours; TWICE for one that is live, out of place.
+        weight: Logarithm of how likely it is, to compare readings of one replay.
+        fewer: So many of the lines that are new behind the last piece may be known.
+        more: So many more may be new there and are not shown; None: any number.
+
+    """
+
+    places: list[int]
+    weight: float
+    fewer: int = 0
+    more: int | None = 0
+
+    @property
+    def is_certain(self) -> bool:
+        """True where one number of new lines behind the last piece stands out."""
+        return self.fewer == 0 and self.more == 0
+
+    def without_twice(self) -> "Alignment":
+        """Return the same without the lines that are TWICE."""
+        places = [place for place in self.places if place != TWICE]
+        return dataclasses.replace(self, places=places)
+
+
+def align(
+    pieces: Sequence[Sequence[int]], live: Sequence[int], replay: Sequence[int], window: Window
+) -> Alignment:
+    """
+    Return the likeliest way in which *replay* lies over what is stored and live.
+
+    Args:
+        pieces: Keys of the stored end of this run, oldest first, in unbroken pieces:
+            between two of them lines may be missing. At least one, which may be empty.
+        live: Keys of the lines that came live since, oldest first. Between the last
+            piece and them lines may be missing too.
+        replay: Keys of the replay, oldest first.
+        window: What else is known.
+
+    """
+    # A rare text that is new and also live was rather told apart wrongly than printed twice.
+    rare = [key for key, count in Counter(live).items() if count == 1]
+    surprise = Surprise(*pieces, live, doubtful=set(rare).difference(*pieces))
+    stored = sum(map(len, pieces))
+    twins, twins_weight, place = _find_twins(replay, live, window, surprise)
+    if place is not None:  # more was printed since than a replay holds
+        return Alignment(list(range(stored + place, stored + place + twins)), twins_weight)
+    exact = _Exact(pieces, replay[: len(replay) - twins], window, surprise)
+    found = exact.choose(range(stored, stored + twins), twins_weight)
+    best = found
+    if twins < min(window.least, len(replay)) or not exact.is_sure(found, live):
+        other = _align_with_losses(pieces, live, replay, window, surprise)
+        best = found if other is None or other.weight <= found.weight else other
+    return dataclasses.replace(best, places=_mark_twice(best.places, replay, surprise))
+
+
+def _mark_twice(places: Sequence[int], replay: Sequence[int], surprise: Surprise) -> list[int]:
+    """Return *places* with those NEW ones as TWICE that are rather live lines out of place."""
+    return [
+        TWICE if place == NEW and surprise.is_twice(key) else place
+        for place, key in zip(places, replay, strict=True)
+    ]
+
+
+class _Exact:
+    """The ways in which nothing is lost within a piece; *replay* is without twins."""
+
+    def __init__(
+        self,
+        pieces: Sequence[Sequence[int]],
+        replay: Sequence[int],
+        window: Window,
+        surprise: Surprise,
+    ) -> None:
+        self._pieces = pieces
+        self._replay = replay
+        self._window = window
+        self._surprise = surprise
+        self._told = surprise.sums(replay, None)
+        self._priors = [_log_prior(new, window) for new in range(len(replay) + 1)]
+
+    def choose(self, twins: range, twins_weight: float) -> Alignment:
+        """Return the middle one of the likely ways, the live lines *twins* at its end."""
+        total = len(self._replay)
+        ends = _ends(self._pieces[-1], self._replay)[::-1]  # the fewest new lines first
+        weights = [self._weight(end) for end in ends]
+        highest = max(weights)
+        shares = [exp(weight - highest) for weight in weights]
+        whole = sum(shares)
+        fewest, chosen, most = (
+            ends[_quantile(shares, whole * part)]
+            for part in ((1 - CERTAIN) / 2, 0.5, (1 + CERTAIN) / 2)
+        )
+        places = _lay(self._pieces, self._replay, chosen)
+        # What is new before the last piece, in a gap, says how well the others fit.
+        told = sum(
+            self._told[number + 1] - self._told[number]
+            for number, place in enumerate(places)
+            if place == NEW
+        )
+        places += [*[NEW] * (total - chosen), *twins]
+        is_open = most == 0 and chosen and self._window.is_full  # it may be a gap
+        return Alignment(
+            places,
+            weights[ends.index(chosen)] + twins_weight - told,
+            fewer=fewest - chosen,
+            more=None if is_open else chosen - most,
+        )
+
+    def is_sure(self, found: Alignment, live: Sequence[int]) -> bool:
+        """Return whether no way with a loss can be likelier."""
+        if self._window.is_cut:
+            return False  # it may end anywhere
+        known = set(live).union(*self._pieces)
+        new = [n for n in range(len(self._replay)) if found.places[n] == NEW]
+        told = sum(self._told[n + 1] - self._told[n] for n in new if self._replay[n] in known)
+        behind = _count_behind(found.places, sum(map(len, self._pieces)))
+        gain = told + max(self._priors) - self._priors[min(behind, len(self._priors) - 1)]
+        return gain <= min(LOSS.once, ABSENT)
+
+    def _weight(self, end: int) -> float:
+        """Return the weight of the way in which the last piece ends before line *end*."""
+        total, last = len(self._replay), self._pieces[-1]
+        told = 0.0
+        if end < total:
+            told = self._told[total] - self._told[end + 1]
+            told += self._surprise.of(self._replay[end], last[-1] if last else None)
+        is_alone = self._window.is_whole and len(self._pieces) == 1
+        if end == 0 and last:
+            return _log_gap(total, self._window) - told
+        if end > len(last) and is_alone:
+            told += BEFORE_ALL
+        elif self._window.is_full:
+            told -= BEGINNING if end == len(last) and is_alone else 0.0
+        elif end < len(last):  # what is stored begins no earlier than a whole log
+            told += ROTATED
+        return self._priors[total - end] - told
+
+
+def _ends(piece: Sequence[int], replay: Sequence[int]) -> list[int]:
+    """
+    Return behind how many lines of *replay* the *piece* can end, 0 among them.
+
+    There the lines before are those at the end of the piece, as far as both reach.
+    """
+    if not piece:
+        return [0]
+    size = min(len(piece), len(replay))
+    backwards = [*reversed(piece[-size:] if size else ()), None, *reversed(replay)]
+    common = _common_beginnings(backwards)
+    return [0] + [
+        end
+        for end in range(1, len(replay) + 1)
+        if common[len(backwards) - end] >= min(end, len(piece))
+    ]
+
+
+def _common_beginnings(keys: Sequence[int | None]) -> list[int]:
+    """Return for each place how many keys from there on are those at the beginning (Z)."""
+    common = [0] * len(keys)
+    left = right = 0
+    for place in range(1, len(keys)):
+        length = min(common[place - left], right - place) if place < right else 0
+        while place + length < len(keys) and keys[length] == keys[place + length]:
+            length += 1
+        common[place] = length
+        if place + length > right:
+            left, right = place, place + length
+    return common
+
+
+def _lay(pieces: Sequence[Sequence[int]], replay: Sequence[int], end: int) -> list[int]:
+    """Return the places of the first *end* lines, where the last piece ends behind them."""
+    places = [NEW] * end
+    offset = sum(map(len, pieces))
+    for number in reversed(range(len(pieces))):
+        piece = pieces[number]
+        size = min(len(piece), end)
+        places[end - size : end] = range(offset - size, offset)
+        offset -= len(piece)
+        end -= size
+        if not end or not number:
+            break
+        # In a gap nothing is expected; the longest overlap tells most.
+        end = _ends(pieces[number - 1], replay[:end])[-1]
+    return places
+
+
+def _find_twins(
+    replay: Sequence[int], live: Sequence[int], window: Window, surprise: Surprise
+) -> tuple[int, float, int | None]:
     """
     Return how many lines at the end of *replay* are the first live lines.
 
-    The log is read before the first frame of the replay is sent, so lines that came
-    later are not in it; but a busy machine may have been late to read them. So more
-    than the likely ones count only where one of them is unique in the replay.
-
-    Args:
-        replay: Its keys, oldest first.
-        live: Keys of the live lines, oldest first.
-        likely: So many of them came before the first frame of the replay.
-
-    """
-    overlap = _longest_overlap(replay, live)
-    if overlap > likely:
-        counts = Counter(replay)
-        if not any(counts[key] == 1 for key in replay[len(replay) - overlap :]):
-            return _longest_overlap(replay, live[:likely])
-    return overlap
-
-
-def join_replay(pieces: Sequence[Sequence[int]], replay: Sequence[int], twins: int) -> list[Fill]:
-    """
-    Find where the lines of *replay* are stored, live, or new.
-
-    Args:
-        pieces: Keys of the stored end of this run, oldest first, in unbroken
-            pieces: between two of them is a gap.
-        replay: Keys of the replay, oldest first.
-        twins: So many of its last lines are live lines that follow it.
-
     Returns:
-        One fill for each piece, in their order: the new lines between it and the
-        next piece, or the live lines for the last. Where the replay does not reach
-        a piece, its fill is empty and not joined.
+        Their number, the weight of that, and, where all of the replay is live and
+        does not begin with the first live line, the place of its first among them.
 
     """
-    end = len(replay) - twins
-    fills: list[Fill] = []
-    for number, piece in reversed(list(enumerate(pieces))):
-        # What stands before the oldest piece is not wanted: of several places for it
-        # the first leaves most lines behind it, as many as were printed.
-        find = _last_place if number else _first_place
-        place = find(piece, replay[:end])
-        if place is not None:
-            fills.append(Fill(place + len(piece), end, joined=True))
-            end = place
+    total = len(replay)
+    if len(live) >= total > 1:
+        joined = [*replay, None, *live]
+        common = _common_beginnings(joined)
+        whole = [place for place in range(len(live)) if common[total + 1 + place] >= total]
+        if whole and (whole[0] > 0 or len(whole) > 1):
+            place = min(whole, key=lambda place: abs(place + total - window.most))
+            return total, 0.0, place
+    common = _common_beginnings([*live[:total], None, *replay])
+    size = min(len(live), total)
+    told = surprise.sums(replay, None)
+    best, weight = 0, -inf
+    for twins in range(size + 1):
+        if twins and common[size + 1 + total - twins] < twins:
             continue
-        overlap = _longest_overlap(piece, replay[:end])
-        fills.append(Fill(overlap, end, joined=overlap > 0))
-        end = 0
-    return fills[::-1]
+        early, late = max(0, twins - window.most), max(0, min(window.least, total) - twins)
+        gain = told[total] - told[total - twins] - EARLY * early - LATE * late
+        if gain >= weight:
+            best, weight = twins, gain
+    early, late = max(0, best - window.most), max(0, min(window.least, total) - best)
+    return best, -EARLY * early - LATE * late, None
 
 
-def _last_place(piece: Sequence[int], replay: Sequence[int]) -> int | None:
-    """Return where *piece* stands whole in *replay*, the last such place; None if nowhere."""
-    place = _first_place(piece[::-1], replay[::-1])
-    return None if place is None else len(replay) - place - len(piece)
-
-
-def _first_place(piece: Sequence[int], replay: Sequence[int]) -> int | None:
-    """Return where *piece* stands whole in *replay*, the first such place; None if nowhere."""
-    if not piece or len(piece) > len(replay):
+def _align_with_losses(
+    pieces: Sequence[Sequence[int]],
+    live: Sequence[int],
+    replay: Sequence[int],
+    window: Window,
+    surprise: Surprise,
+) -> Alignment | None:
+    """Return the likeliest way with losses within pieces; None: nothing is equal."""
+    all_stored = [key for piece in pieces for key in piece]
+    skipped = max(0, len(all_stored) - max(REACH, len(replay) * 4 // 3))
+    stored = all_stored[skipped:]
+    followers = live[: max(len(replay), window.most)]
+    behind = _price_behind(window)
+    prices = {0: Price(BEFORE_ALL, 0.0) if window.is_whole and not skipped else FREE}
+    prices[len(stored) + len(followers)] = AHEAD
+    prices[len(stored)] = behind
+    place = -skipped
+    for piece in pieces[:-1]:
+        place += len(piece)
+        if place > 0:
+            prices[place] = FREE
+    if window.is_cut:
+        ends = [0.0] * len(stored)
+    else:
+        ends = [-ENDS_EARLY - ABSENT_MORE * (len(stored) - n) for n in range(len(stored))]
+    for twins in range(len(followers) + 1):
+        early, late = max(0, twins - window.most), max(0, window.least - twins)
+        ends.append(-EARLY * early - LATE * late)
+    told = surprise.sums(replay, None)
+    found = overlay([*stored, *followers], prices, replay, told, ends)
+    if found is None:
         return None
-    borders = _borders(piece)
-    length = 0
-    for passed, key in enumerate(replay, start=1):
-        while length and piece[length] != key:
-            length = borders[length - 1]
-        if piece[length] == key:
-            length += 1
-        if length == len(piece):
-            return passed - length
-    return None
+    places = [place if place == NEW else place + skipped for place in found.places]
+    new = _count_behind(places, len(all_stored))
+    paid = behind.once + behind.each * new if new else 0.0
+    return Alignment(places, found.weight + paid + _log_prior(new, window))
 
 
-def _longest_overlap(first: Sequence[int], second: Sequence[int]) -> int:
-    """
-    Return the length of the longest end of *first* that is the beginning of *second*.
-
-    Linear: the failure function of Knuth, Morris and Pratt over *second*, fed with
-    the end of *first*.
-    """
-    if not second:
-        return 0
-    borders = _borders(second)
-    length = 0
-    for key in first[-len(second) :]:
-        if length == len(second):
-            length = borders[-1]
-        while length and second[length] != key:
-            length = borders[length - 1]
-        if second[length] == key:
-            length += 1
-    return length
+def _price_behind(window: Window) -> Price:
+    """Return about what `_log_prior` has for lines that are new behind the last piece."""
+    if window.is_audit:
+        return LOSS
+    if window.expected is None:
+        return FREE
+    return Price(0.0, min(LOSS.each, log(1 + DISPERSION / max(window.expected, 0.01))))
 
 
-def _borders(keys: Sequence[int]) -> list[int]:
-    """Return for each prefix of *keys* the length of its longest border."""
-    borders = [0] * len(keys)
-    length = 0
-    for place in range(1, len(keys)):
-        while length and keys[length] != keys[place]:
-            length = borders[length - 1]
-        if keys[length] == keys[place]:
-            length += 1
-        borders[place] = length
-    return borders
+def _count_behind(places: Sequence[int], stored: int) -> int:
+    """Return how many new lines follow the last piece and no live line."""
+    behind = 0
+    for place in places:
+        if place == NEW:
+            behind += 1
+        elif place < stored:
+            behind = 0
+        else:
+            break
+    return behind
+
+
+def _log_prior(new: int, window: Window) -> float:
+    """Return how likely *new* lines are behind the last piece."""
+    if window.is_audit:
+        return -LOSS.once - LOSS.each * new if new else 0.0
+    expected = window.expected
+    if expected is None:
+        return log(1 / ((new + 1) * (new + 2)))
+    share = max(expected, 1e-6) / (max(expected, 1e-6) + DISPERSION)
+    usual = exp(
+        lgamma(new + DISPERSION)
+        - lgamma(new + 1)
+        - lgamma(DISPERSION)
+        + DISPERSION * log(1 - share)
+        + (new * log(share) if new else 0.0)
+    )
+    return log((1 - BURSTS) * usual + BURSTS / ((new + 1) * (new + 2)))
+
+
+def _log_gap(total: int, window: Window) -> float:
+    """Return how likely it is that a replay of *total* lines shows nothing that is stored."""
+    if window.is_audit:
+        return _log_prior(total, window)
+    if not window.is_full:
+        return -ROTATED
+    fewer = sum(exp(_log_prior(new, window)) for new in range(total))
+    return log(max(1 - fewer, 1e-9)) - SHORT * window.short
+
+
+def _quantile(shares: Sequence[float], part: float) -> int:
+    """Return the number of the share with which their sum reaches *part*."""
+    reached = 0.0
+    for number, share in enumerate(shares):
+        reached += share
+        if reached >= part:
+            return number
+    return len(shares) - 1

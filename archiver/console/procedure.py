@@ -20,6 +20,7 @@ from enum import Enum
 from functools import partial
 
 from archiver.console import protocol
+from archiver.console.audits import Audits
 from archiver.console.lines import is_daemon_line
 from archiver.console.messages import (
     ConsoleOutput,
@@ -34,7 +35,7 @@ from archiver.console.timing import Timing
 Step = Callable[[Stream], None]  # what the stream is told, in order
 
 ATTEMPTS = 2  # to get one replay
-SPACING = 2.5  # times `replay_timeout`: 15 s between two replays of one server
+THROTTLING = "Server is outputting console data too quickly"  # Wings f1c5bbd server/listeners.go
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class OpenAsking:
     """Open the second socket after *delay* seconds; answer with `open_asking` or `fail_asking`."""
 
     delay: float
+    is_audit: bool  # it is not urgent
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,11 @@ class Procedure:
     Args:
         timing: Waits.
         at: When the socket was opened, microseconds since the epoch.
+        spread: 0 to 1, another for each server: audits of many are to be apart.
 
     """
 
-    def __init__(self, timing: Timing, at: int) -> None:
+    def __init__(self, timing: Timing, at: int, *, spread: float = 0.5) -> None:
         self._timing = timing
         self.main = protocol.Connection(timing)
         self.asking: protocol.Connection | None = None
@@ -102,7 +105,11 @@ class Procedure:
         self._ends_by: float | None = None  # the replay, whatever comes
         self._attempts = 0
         self._asked_at: float | None = None
-        self._last_asked_at: float | None = None  # also where nothing came of it
+        self._audits = Audits(timing, spread)
+        self._is_audit = False  # the present replay
+        self._last_text = ""  # of the newest container line on either socket
+        self._silent_since = 0.0  # when the main socket brought its last container line
+        self._began_with = ""  # the newest line when the present replay was asked for
         self._heard_asked: deque[float] = deque()  # lines of the last replay_quiet seconds
         self._heard_main: deque[float] = deque()
         self._surplus = 0  # lines of the asking socket less those of the main one
@@ -122,6 +129,11 @@ class Procedure:
         """True when what can be had from a replay has been had."""
         return self._stage is _Stage.DONE
 
+    @property
+    def _may_audit(self) -> bool:
+        is_on = self._state not in {None, "offline"} and self.main.is_live
+        return self._stage is _Stage.DONE and is_on and not self._withheld
+
     def actions(self) -> list[Action]:
         """Return what is to be done, in order, once."""
         actions, self._actions = self._actions, []
@@ -135,6 +147,8 @@ class Procedure:
     def next_due(self) -> float | None:
         """Return when ``advance`` has something to do; None: only frames matter."""
         due = [self._due, self.main.next_due()]
+        if self._may_audit:
+            due.append(self._audits.due)
         if self.asking is not None:
             due.append(self.asking.next_due())
         return min((at for at in due if at is not None), default=None)
@@ -151,20 +165,22 @@ class Procedure:
         if isinstance(message, Status):
             self._state = message.state
             if message.state == "starting" and previous not in {None, "starting"}:
-                self._stop("the server started", at)  # what came so far is of the run before
+                self._stop("the server started", at, now)  # what came so far is of the run before
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")
         self._steps.append(partial(Stream.receive, message=message, frame=text, at=at, mono=now))
+        self._note_evidence(message, now)
         if self._stage is not _Stage.DONE:
             self._watch_main(message, at, now, is_first_status=previous is None)
 
-    def lose(self, count: int, since_at: int, until_at: int) -> None:
+    def lose(self, count: int, since_at: int, until_at: int, now: float) -> None:
         """Note that *count* lines of the main socket could not be queued."""
-        self._stop("the archive fell behind", since_at)
+        self._stop("the archive fell behind", since_at, now)
+        self._audits.suspect(now)
         self._steps.append(partial(Stream.lose, count=count, since_at=since_at, until_at=until_at))
 
-    def close(self, code: int | None, reason: str, at: int) -> None:
+    def close(self, code: int | None, reason: str, at: int, now: float) -> None:
         """Note that the main socket is closed; *code* None: without a close frame."""
-        self._stop("the connection was lost", at)
+        self._stop("the connection was lost", at, now)
         self._steps.append(partial(Stream.close_connection, code=code, reason=reason, at=at))
 
     # The asking socket
@@ -184,7 +200,7 @@ class Procedure:
         message = self.asking.receive_frame(frame, now)
         self._receive_asking_events(at, now)
         if self._stage is _Stage.JOINING and isinstance(message, Status):
-            self._ask(now)
+            self._ask(at, now)
         elif self._stage is _Stage.COLLECTING:
             self._collect(message, frame, at, now)
 
@@ -194,7 +210,7 @@ class Procedure:
             self._cut = reason
             self._confirm(now)
         else:
-            self._ask_again(reason, at)
+            self._ask_again(reason, at, now)
 
     # Time
 
@@ -205,6 +221,12 @@ class Procedure:
         if self.asking is not None:
             self.asking.advance(now)
             self._receive_asking_events(at, now)
+        self._advance_stage(at, now)
+
+    def _advance_stage(self, at: int, now: float) -> None:
+        if self._may_audit and self._audits.is_due(now):
+            self._begin_audit()
+            return
         if self._due is None or now < self._due:
             return
         match self._stage:
@@ -213,13 +235,13 @@ class Procedure:
             case _Stage.IDENTIFYING:
                 self._open(now)
             case _Stage.JOINING if self.asking is not None and self.asking.is_live:
-                self._ask(now)
+                self._ask(at, now)
             case _Stage.JOINING:
                 self.fail_asking("no answer to auth on the second socket", at, now)
             case _Stage.COLLECTING:
                 self._listen_for_end(now)
             case _Stage.CONFIRMING:
-                self._end(at)
+                self._end(at, now)
             case _Stage.OPENING | _Stage.DONE:
                 self._due = None
 
@@ -237,7 +259,7 @@ class Procedure:
                         self._begin_again(at, now)
                 case protocol.Withheld():
                     self._withheld = True
-                    self._stop("the token ran out", at)
+                    self._stop("the token ran out", at, now)
                     self._steps.append(Stream.withhold)
                 case protocol.TokenWanted(reason=reason):
                     self._actions.append(WantToken(reason))
@@ -259,7 +281,7 @@ class Procedure:
                 case protocol.Withheld():
                     self.fail_asking("the token ran out", at, now)
                 case protocol.LogsThrottled():
-                    self._ask_again("the daemon throttles replays", at)
+                    self._ask_again("the daemon throttles replays", at, now)
                 case _:
                     pass  # it lives for seconds: nothing is renewed
 
@@ -274,9 +296,9 @@ class Procedure:
                 if self._stage is _Stage.IDENTIFYING:
                     self._open(now)
                 elif self._stage is _Stage.CONFIRMING:
-                    self._end(at)
+                    self._end(at, now)
             case Status(state="offline"):
-                self._stop(OFFLINE if is_first_status else "the server stopped", at)
+                self._stop(OFFLINE if is_first_status else "the server stopped", at, now)
             case Status():
                 if self._stage is _Stage.SUBSCRIBING and self.main.is_live:
                     self._identify(now)
@@ -288,26 +310,46 @@ class Procedure:
         self._due = now + self._timing.stats_timeout
         self.main.ask_stats()
 
+    def _note_evidence(self, message: Message, now: float) -> None:
+        """Draw from a message whether lines may have been lost on the live path."""
+        match message:
+            case ConsoleOutput(text=line) if is_daemon_line(line):
+                if THROTTLING in line:
+                    self._audits.suspect(now)
+            case ConsoleOutput(text=line):
+                self._audits.hear(now)
+                self._last_text, self._silent_since = line, now
+            case Stats(state="running"):
+                self._audits.watch(now)
+            case _:
+                pass
+
+    def _begin_audit(self) -> None:
+        """Get a replay of what came live, to see whether it was all."""
+        self._cut = None
+        self._attempts = ATTEMPTS - 1  # what is not urgent is not tried twice
+        self._is_audit = True
+        self._open_after(0.0)  # it is due when it may be asked for
+
     def _begin_again(self, at: int, now: float) -> None:
         """Get a replay of what was withheld."""
         self._withheld = False
         self._cut = None
         self._attempts = 0
+        self._is_audit = False
         self._steps.append(partial(Stream.hold, at=at))
         self._identify(now)
 
     def _open(self, now: float) -> None:
-        spacing = SPACING * self._timing.replay_timeout
-        last = self._last_asked_at
-        self._open_after(0.0 if last is None else max(0.0, last + spacing - now))
+        self._open_after(self._audits.wait_for_spacing(now))
 
     def _open_after(self, delay: float) -> None:
         self._attempts += 1
         self._stage = _Stage.OPENING
         self._due = None
-        self._actions.append(OpenAsking(delay))
+        self._actions.append(OpenAsking(delay, self._is_audit))
 
-    def _ask_again(self, reason: str, at: int) -> None:
+    def _ask_again(self, reason: str, at: int, now: float) -> None:
         """Try once more, on another socket, because nothing came of this one."""
         if self._stage not in {_Stage.OPENING, _Stage.JOINING, _Stage.COLLECTING}:
             return
@@ -317,17 +359,21 @@ class Procedure:
             self._open_after(self._timing.throttled_wait)
         else:
             self._cut = reason
-            self._end(at)
+            self._end(at, now)
 
     def _close_asking(self) -> None:
         self._actions.append(CloseAsking())
         self.asking = None
 
-    def _ask(self, now: float) -> None:
+    def _ask(self, at: int, now: float) -> None:
         assert self.asking is not None
         self.asking.ask_logs()
         self._stage = _Stage.COLLECTING
-        self._asked_at = self._last_asked_at = now
+        self._asked_at = now
+        self._audits.ask(now)
+        self._began_with = self._last_text
+        if self._is_audit:
+            self._steps.append(partial(Stream.audit, at=at))
         self._steps.append(Stream.begin_replay)
         self._ends_by = now + self._timing.replay_timeout
         self._heard_asked.clear()
@@ -338,6 +384,7 @@ class Procedure:
     def _collect(self, message: Message, frame: str | bytes, at: int, now: float) -> None:
         if isinstance(message, ConsoleOutput) and not is_daemon_line(message.text):
             self._heard_asked.append(now)
+            self._last_text = message.text
             self._surplus += 1
             text = frame if isinstance(frame, str) else frame.decode(errors="replace")
             self._steps.append(
@@ -372,19 +419,22 @@ class Procedure:
         self._due = now + self._timing.stats_timeout
         self.main.ask_stats()
 
-    def _stop(self, reason: str, at: int) -> None:
+    def _stop(self, reason: str, at: int, now: float) -> None:
         """End the replay early, if it is not over."""
         if self._stage in {_Stage.OPENING, _Stage.JOINING, _Stage.COLLECTING}:
             self._close_asking()
         if self._stage not in {_Stage.CONFIRMING, _Stage.DONE}:
             self._cut = reason
-        self._end(at)
+        self._end(at, now)
 
-    def _end(self, at: int) -> None:
+    def _end(self, at: int, now: float) -> None:
         """Let the stream resolve what it holds."""
         if self._stage is not _Stage.DONE:
             self._stage = _Stage.DONE
             self._due = None
+            is_silent = self._asked_at is not None and self._silent_since < self._asked_at
+            has_news = is_silent and self._last_text != self._began_with and self._is_audit
+            self._audits.end(now, is_cut=self._cut is not None, has_news=has_news)
             self._steps.append(
                 partial(Stream.end_replay, at=at, asked_at=self._asked_at, cut=self._cut)
             )

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from archiver.console import lines, messages
-from archiver.console.alignment import Heard, separate_replay
 from archiver.console.events import Events, is_restoring
+from archiver.console.joining import Joining, Showing, is_full, is_mixed
 from archiver.console.log import NEVER, Log, StoredLine
 from archiver.console.messages import ConsoleOutput, Message, TextMessage
 from archiver.console.records import (
@@ -31,6 +31,7 @@ from archiver.console.records import (
 )
 from archiver.console.runs import Runs
 from archiver.console.samples import Samples
+from archiver.console.separation import Heard, Reading, drop_unsure_end, separate_replay
 from archiver.console.timing import Timing
 
 HELD_LINES = 20_000  # more are not held for one replay
@@ -110,8 +111,11 @@ class Stream:
         self._absent_since: int | None = None  # what was printed since then may be missing
         # While a replay is under way
         self._holding = False
+        self._is_audit = False  # the replay is asked for without a reason to miss anything
         self._held: list[tuple[Source, Heard]] = []  # as the main socket brought them
+        self._held_since = 0  # microseconds
         self._asked: list[Heard] = []  # as the asking socket brought them
+        self._blank = 0  # lines that it brought and that were blank
         self._journaled = False  # frames of this stream are stored
         # Rows for the next batch
         self._frames: list[Frame] = []
@@ -137,6 +141,7 @@ class Stream:
             return
         self._holding = self._journaled = True
         self._absent_since = self.state.last_frame_at
+        self._held_since = frames[0].received_at
         self._log.connection_id = frames[0].connection_id
         for frame in frames:
             message, at = messages.parse_message(frame.frame), frame.received_at
@@ -172,9 +177,15 @@ class Stream:
     def hold(self, at: int) -> None:
         """Hold lines until ``end_replay``: before them, some may be missing."""
         self._absent_since = self.state.last_frame_at
-        self._heard_at = at
+        self._heard_at = self._held_since = at
         self._holding = True
-        self._withheld = False
+        self._is_audit = self._withheld = False
+
+    def audit(self, at: int) -> None:
+        """Hold lines until ``end_replay``: nothing should be missing before them."""
+        self.hold(at)
+        self._absent_since = at
+        self._is_audit = True
 
     def withhold(self) -> None:
         """Note that the daemon withholds lines; until ``hold``, or the next connection."""
@@ -222,6 +233,7 @@ class Stream:
     def begin_replay(self) -> None:
         """Note that a replay is asked for: what the asking socket brought before is none."""
         self._asked.clear()
+        self._blank = 0
 
     def receive_asked(self, message: Message, frame: str, at: int, mono: float) -> None:
         """Take one message of the asking socket; only console lines matter."""
@@ -265,18 +277,28 @@ class Stream:
             self._journaled = False
             self._frames_done = True
         live = [heard for source, heard in held if source is Source.LIVE]
-        replay: list[Heard] = []
+        readings: list[Reading] = []
         if asked_at is not None:
             window = self._timing.twin_window
-            replay = separate_replay(asked, live, asked_at=asked_at, window=window)
+            readings = separate_replay(asked, live, asked_at=asked_at, window=window)
+            if cut is not None:
+                readings = [drop_unsure_end(reading, live, window) for reading in readings]
         since, self._absent_since = self._absent_since, None
-        if replay:
-            new = self._log.add_replay(replay, live, at, since=since, cut=cut)
-            self._count_replay(len(replay), new)
-        elif cut != OFFLINE and (cut is not None or since is not None):
-            self._log.miss_replay(at, since, cut or "the replay was empty")
-        for source, heard in held:
-            self._log.append(source, heard)
+        frames = len(asked) + self._blank
+        readings = [reading for reading in readings if reading.replay]
+        if readings and self._is_audit and live and is_mixed(self._log, readings):
+            readings = []  # nothing is missing without it, and another one will come
+        if readings:
+            assert asked_at is not None
+            until, is_audit = self._held_since, self._is_audit
+            showing = Showing(at, since, until, asked_at, frames, cut, is_audit)
+            self._count_replay(*Joining(self._log, readings, held, showing).run())
+        else:
+            is_missed = cut or since is not None or is_full(self._log, frames)
+            if is_missed and cut != OFFLINE and not self._is_audit:
+                self._log.miss_replay(at, since, cut or "the replay was empty")
+            for source, heard in held:
+                self._log.append(source, heard)
         if live:
             self._last_line = live[-1].mono
         self.state.last_frame_at = self._heard_at or at
@@ -329,6 +351,7 @@ class Stream:
             return
         key = lines.comparison_key(raw)
         if not key:
+            self._blank += asked
             return  # a blank line: replays have them, the live path never does
         heard = Heard(lines.hash_key(key), mono, at, raw)
         if asked:
@@ -393,10 +416,10 @@ class Stream:
         """Note at once, in one transaction with the run, that the run before has no end."""
         self._log.note_gap(what, since, at, lower=0, upper=None)
 
-    def _count_replay(self, replayed: int, new: int) -> None:
+    def _count_replay(self, new: int, known: int) -> None:
         if self._connection is not None:
             self._connection.lines_recovered += new
-            self._connection.lines_repeated += replayed - new
+            self._connection.lines_repeated += known
             self._touch_connection()
 
     def _touch_connection(self) -> None:

@@ -1,6 +1,7 @@
 """The stored end of one stream: what a replay is compared with."""
 
 from array import array
+from bisect import bisect_left
 
 from archiver.console.records import Gap
 
@@ -28,6 +29,12 @@ class Piece:
         self.seqs.append(seq)
         self.times.append(observed_at)
 
+    def insert(self, place: int, key: int, seq: int, observed_at: int) -> None:
+        """Put a line before the one at *place*."""
+        self.keys.insert(place, key)
+        self.seqs.insert(place, seq)
+        self.times.insert(place, observed_at)
+
     def extend(self, other: "Piece") -> None:
         """Add the lines of *other*, which follow without a gap."""
         self.keys.extend(other.keys)
@@ -44,6 +51,8 @@ class Tail:
 
     def __init__(self) -> None:
         self.pieces: list[Piece] = []
+        self.is_whole = False  # it begins where the run did
+        self._beside = array("q")  # seqs of lines that no replay shows, oldest first
 
     def __len__(self) -> int:
         return sum(len(piece.keys) for piece in self.pieces)
@@ -58,6 +67,18 @@ class Tail:
             last.cut(TAIL_LINES)
             last.gap = None
             self.pieces = [last]
+            self.is_whole = False
+
+    def add_beside(self, seq: int) -> None:
+        """Remember that *seq* is taken, by a line that no replay shows."""
+        self._beside.append(seq)
+        if len(self._beside) >= 2 * TAIL_LINES:
+            del self._beside[:TAIL_LINES]
+
+    def last_beside(self, low: int, high: int) -> int:
+        """Return the last seq from *low* on and before *high* that is taken."""
+        place = bisect_left(self._beside, high)
+        return max(low, self._beside[place - 1]) if place else low
 
     def gap_behind(self) -> Gap | None:
         """Return the gap behind the last line, if there is one."""
@@ -71,6 +92,7 @@ class Tail:
         while len(self) - len(self.pieces[0].keys) > TAIL_LINES:
             del self.pieces[0]
             self.pieces[0].gap = None
+            self.is_whole = False
 
     def join(self, piece: Piece, follower: Piece) -> None:
         """Make one piece of two between which no line is missing any more."""
@@ -78,7 +100,14 @@ class Tail:
         self.pieces.remove(follower)
 
     def keep_since(self, observed_at: int) -> list[int]:
-        """Forget the lines observed before *observed_at*; return the seqs of the others."""
+        """
+        Begin a run: forget the lines observed before *observed_at*.
+
+        Returns:
+            The seqs of the others.
+
+        """
+        self.is_whole = True
         for place in reversed(range(len(self.pieces))):
             piece = self.pieces[place]
             old = sum(time < observed_at for time in piece.times)

@@ -181,7 +181,8 @@ class Conversation:
     async def _converse(
         self, main: Socket, group: asyncio.TaskGroup, *, once: bool
     ) -> Verdict | None:
-        self.procedure = Procedure(self._site.timing, wall_clock())
+        spread = self._listener.random.random()
+        self.procedure = Procedure(self._site.timing, wall_clock(), spread=spread)
         self._authenticate(self._token)
         closed: Closed | None = None
         try:
@@ -205,7 +206,7 @@ class Conversation:
                 await self._receive()
                 closed = Closed(NO_STATUS, "the archiver stopped listening", by_us=True)
             code = closed.code if closed.code != BROKEN_OFF else None
-            self.procedure.close(code, closed.reason, wall_clock())
+            self.procedure.close(code, closed.reason, wall_clock(), time.monotonic())
             self._pass_on()
 
     async def _take(self, main: Socket) -> None:
@@ -226,7 +227,8 @@ class Conversation:
                     self._size += len(content)
                     self.procedure.receive(content, at, mono)
                 case Overflow():
-                    self.procedure.lose(item.frames, item.since_us, item.until_us)
+                    now = time.monotonic()
+                    self.procedure.lose(item.frames, item.since_us, item.until_us, now)
                 case Closed():
                     return item
             if place % TURN == 0:
@@ -253,8 +255,9 @@ class Conversation:
             match action:
                 case WantToken():
                     group.create_task(self._renew(main))
-                case OpenAsking(delay):
-                    self._asking_task = group.create_task(self._ask(delay, main, group))
+                case OpenAsking(delay, is_audit):
+                    ask = self._ask(delay, main, group, is_audit=is_audit)
+                    self._asking_task = group.create_task(ask)
                 case CloseAsking():
                     self._stop_asking(group)
                 case CloseMain(reason, do, slow):
@@ -293,10 +296,14 @@ class Conversation:
                 main.inbox.wake()
                 return
 
-    async def _ask(self, delay: float, main: Socket, group: asyncio.TaskGroup) -> None:
+    async def _ask(
+        self, delay: float, main: Socket, group: asyncio.TaskGroup, *, is_audit: bool
+    ) -> None:
         """Open the second socket and pass on what it says, until it is closed."""
         await asyncio.sleep(delay)
         try:
+            if is_audit:
+                await self._site.audit_turn(self._token)
             async with self._site.asking_place(self._token):
                 token = await self._site.tokens.get(self._listener.server.uuid)
                 asking = await self._site.open_socket(token, group)

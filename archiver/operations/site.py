@@ -14,6 +14,7 @@ from archiver.config.settings import PanelSettings, Settings
 from archiver.console.timing import Timing
 
 ASKING_AT_ONCE = 4  # sockets that ask for a replay, of one node: they cost it 150 lines each
+AUDIT_PACE = 1 / 6  # times `replay_timeout`: a second between two audits of one node
 
 
 class Site:
@@ -51,6 +52,7 @@ class Site:
         )
         loop = asyncio.get_running_loop()
         self.tokens = Tokens(self.panel.websocket, timing, random=random, clock=loop.time)
+        self._next_audit: dict[str, float] = {}  # by node, the loop's time
         self._asking = defaultdict[str, asyncio.Semaphore](
             lambda: asyncio.Semaphore(ASKING_AT_ONCE)
         )
@@ -58,6 +60,14 @@ class Site:
     def asking_place(self, token: Token) -> asyncio.Semaphore:
         """Return what limits how many replays are asked of the token's node at once."""
         return self._asking[urlsplit(token.url).netloc]
+
+    async def audit_turn(self, token: Token) -> None:
+        """Wait until another audit may be asked of the token's node."""
+        node = urlsplit(token.url).netloc
+        now = asyncio.get_running_loop().time()
+        turn = max(now, self._next_audit.get(node, now))
+        self._next_audit[node] = turn + AUDIT_PACE * self.timing.replay_timeout
+        await asyncio.sleep(turn - now)
 
     async def open_socket(self, token: Token, tasks: asyncio.TaskGroup) -> Socket:
         """

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
+from random import Random
 from typing import Any
 
 import pytest
@@ -210,7 +211,7 @@ class Wire:
     def disconnect(self, code: int | None = 1006) -> None:
         """Let both sockets die; what is on its way is lost."""
         assert self.procedure is not None
-        self.procedure.close(code, "", self.at)
+        self.procedure.close(code, "", self.at, self.now)
         self._tell()
         self._drop()
 
@@ -243,7 +244,7 @@ class Wire:
             case WantToken(reason):
                 self.wanted.append(reason)
                 self.later(self.token_delay, lambda: self._renew(procedure))
-            case OpenAsking(delay):
+            case OpenAsking(delay=delay):
                 self.opened.append(self.now + delay)
                 if "asking" in self.answers:
                     self.later(delay + LINK, lambda: self._open_asking(procedure))
@@ -275,7 +276,7 @@ class Wire:
         """Send an event to all who are subscribed."""
         for socket, delay in zip((self.main, self.asking), delays, strict=True):
             if socket is not None and socket.is_subscribed:
-                if self.expired and socket is self.main:
+                if self.expired:  # both have the same token
                     self.send(socket, "jwt error", "jwt: exp claim is invalid", delay=delay)
                 else:
                     self.send(socket, event, arg, delay=delay)
@@ -350,6 +351,78 @@ class Wire:
         if self.procedure is not None:  # as the driver does after each frame
             self.procedure.advance(self.at, self.now)
             self.settle()
+
+
+class Server(Wire):
+    """
+    A wire whose daemon has a console and answers `send logs` from its log.
+
+    Either a live line comes on both sockets at the same moment, and they may die
+    between any two frames; or up to 30 ms apart, and they die when all has come. (Where
+    the asking socket is ahead when both die, its copies look like a replay.)
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.random = Random(seed)
+        self.jitter = self.random.choice([0.0, 0.03])
+        self.truth: list[str] = []  # all that was ever printed
+        self.log: list[str] = []  # of this container
+        self.readable = 0  # lines that the log's writer has written
+        self.began: int | None = None  # place of the first line that can be recorded
+
+    def disconnect(self, code: int | None = 1006) -> None:
+        self.pass_time(self.jitter)
+        if self.procedure is not None:
+            super().disconnect(code)
+
+    def kill(self) -> None:
+        self.pass_time(self.jitter)
+        super().kill()
+        if not self.archive.runs:
+            self.began = None  # nothing that it knew was committed
+
+    def settle(self) -> None:
+        super().settle()
+        if self.began is None and self.procedure is not None and self.procedure.is_live:
+            self.began = len(self.truth) - len(self.log)
+
+    def print_lines(self, count: int, spacing: float) -> None:
+        for _ in range(count):
+            line = f"line {len(self.truth)}"
+            self.truth.append(line)
+            self.log.append(line)
+            self.later(self.random.choice([0.0, 0.005]), self._write_log)
+            main, asking = (self.random.uniform(0, self.jitter) for _ in range(2))
+            self.print(line, delays=(main, asking))
+            self.pass_time(spacing)
+
+    def answer_logs(self) -> None:
+        asking = self.asking
+        self.later(self.random.uniform(0, 0.05), lambda: self._replay(asking))
+
+    def restart(self) -> None:
+        for status in ("stopping", "offline", "starting", "running"):
+            if status == "starting":
+                self.log, self.readable = [], 0
+                self.booted = self.now
+            self.status = status
+            self.publish("status", status)
+            self.pass_time(0.5)
+
+    def expire(self) -> None:
+        self.expired = True
+
+    def push_stats(self) -> None:
+        self.publish("stats", self.stats())
+
+    def _write_log(self) -> None:
+        self.readable = min(len(self.log), self.readable + 1)
+
+    def _replay(self, asking: Socket | None) -> None:
+        if asking is self.asking:
+            for line in self.log[: self.readable][-150:]:
+                self.send(asking, "console output", line, delay=self.random.uniform(0, 0.001))
 
 
 class Dialogue(Wire):
@@ -452,9 +525,9 @@ def dialogue() -> Dialogue:
 
 
 @pytest.fixture(scope="session")
-def new_wire() -> Callable[[], Wire]:
-    """Make a wire; for properties, whose examples need one each."""
-    return Wire
+def new_server() -> Callable[[int], Server]:
+    """Make a server from a seed; for properties, whose examples need one each."""
+    return Server
 
 
 @pytest.fixture
