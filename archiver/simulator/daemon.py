@@ -101,14 +101,14 @@ class GameServer:
         self.suspended = False
         self.installing = False
         self.deleted = False
+        self.forgotten = False  # by its node; the panel goes on listing it
         self.log_readable = True  # False: docker cannot read its log back
         self.permissions = settings.permissions
         self.tokens_from = 0  # tokens issued before are refused
         self.expired_before = 0  # seconds since the epoch: tokens issued before count as old
         self.unreachable_until = 0  # for clients; the daemon and its games notice nothing
-        self.voice: Callable[[Random, int], list[str]] = (
-            game.say
-        )  # what the game says next by itself
+        # What the game says next by itself.
+        self.voice: Callable[[Random, int], list[str]] = self._speak
         self.viewers: dict[Viewer, None] = {}  # in the order they came
 
         self.runs: list[TrueRun] = []
@@ -121,6 +121,7 @@ class GameServer:
         # Apart, so that who listens or asks changes nothing of what is printed.
         self._said = seeded(settings.seed, uuid, "said")
         self._load = seeded(settings.seed, uuid, "load")
+        self._spoken = 0  # times that the game printed something by itself, in all its lives
         self._busy = False  # one power action at a time
         self._last_crash: int | None = None
         self._uptime_lag = 0
@@ -145,6 +146,10 @@ class GameServer:
     def take_cut(self) -> ReplayCut | None:
         """Return how the replay that begins will be cut; None if it will not."""
         return self._cuts.pop(0) if self._cuts else None
+
+    def _speak(self, random: Random, now: int) -> list[str]:
+        self._spoken += 1
+        return self.game.say(random, now, self._spoken - 1)
 
     def say(self, lines: int) -> None:
         """Let the game say so many lines at once."""

@@ -1,8 +1,8 @@
 """
 What games print: templates of our own, filled from a seeded source.
 
-A template line may hold ``{now}`` (the time of day or date as that game writes it)
-and the words of ``MAKE``. What a boot prints is the same at every boot but for
+A template line may hold ``{now}`` (the time of day or date as that game writes it),
+``{count}`` (how often it has spoken) and the words of ``MAKE``. What a boot prints is the same at every boot but for
 its times, as real banners are.
 """
 
@@ -32,8 +32,8 @@ MAKE: dict[str, Callable[[Random], str]] = {
 class _Words(dict[str, str]):
     """The words of one line, made when the template asks for them."""
 
-    def __init__(self, random: Random, now: str) -> None:
-        super().__init__(now=now)
+    def __init__(self, random: Random, **given: str) -> None:
+        super().__init__(given)
         self._random = random
 
     def __missing__(self, word: str) -> str:
@@ -67,14 +67,22 @@ class Game(NamedTuple):
     crash: tuple[str, ...]
     done: bool = True  # prints what the panel takes for "running"; else it stays `starting`
 
-    def fill(self, lines: tuple[str, ...], random: Random, now: int) -> list[str]:
+    def fill(self, lines: tuple[str, ...], random: Random, now: int, count: int = 0) -> list[str]:
         """Return template lines as printed at *now*."""
-        moment = self.clock(now // SECOND)
-        return [line.format_map(_Words(random, moment)) if "{" in line else line for line in lines]
+        given = {"now": self.clock(now // SECOND), "count": f"{count:06}"}
+        return [line.format_map(_Words(random, **given)) if "{" in line else line for line in lines]
 
-    def say(self, random: Random, now: int) -> list[str]:
-        """Return the next thing the game prints by itself; empty if it has nothing to say."""
-        return self.fill(random.choice(self.said), random, now) if self.said else []
+    def say(self, random: Random, now: int, count: int = 0) -> list[str]:
+        """
+        Return the next thing the game prints by itself; empty if it has nothing to say.
+
+        Args:
+            random: Chooses.
+            now: The time.
+            count: How often it has spoken before.
+
+        """
+        return self.fill(random.choice(self.said), random, now, count) if self.said else []
 
 
 GAMES = {
@@ -209,6 +217,8 @@ GAMES = {
             stop=("\x1b[90m{now}\x1b[0m bye",),
             crash=("Error: socket hang up", "    at connect (index.js:{n}:{n})", "    at main"),
         ),
+        # No line twice, and one that is missing shows: for tests.
+        Game("counter", _time_of_day, boot=(), said=(("line {count}",),), stop=(), crash=()),
         Game("silent", _time_of_day, boot=(), said=(), stop=(), crash=()),  # for tests
     )
 }
@@ -220,5 +230,6 @@ TITLES = {
     "bot": ("Modbot", "Music Bot"),
     "valheim": ("Midgard", "Jötunheim"),
     "ticker": ("Ticker",),
+    "counter": ("Counter", "Second Counter"),
     "silent": ("Silent",),
 }

@@ -163,7 +163,7 @@ class World:
         server = self._servers.get(uuid)
         if server is not None and not (server.node.up and server.unreachable_until <= self.now):
             return Refusal(0, "")
-        if server is None or server.deleted:
+        if server is None or server.deleted or server.forgotten:
             missing = "The requested resource does not exist on this instance."
             return Refusal(404, f'{{"error":"{missing}"}}')
         allowed = {self.panel.url} if self._origins is None else self._origins
@@ -256,6 +256,12 @@ class World:
         found.kill()
         found.deleted = True
         found.close_sockets(CUT if self.settings.limited else 1001, "server deleted")
+
+    def forget(self, server: str) -> None:
+        """Let the node not know a server that the panel goes on listing."""
+        found = self._begun_server(server)
+        found.forgotten = True
+        found.close_sockets(CUT)
 
     def permit(self, server: str, *permissions: str) -> None:
         """Give a server's new tokens these permissions, refuse the old; newer: cut its sockets."""

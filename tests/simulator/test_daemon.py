@@ -124,6 +124,16 @@ def test_a_stopped_game_prints_nothing_more(build):
     assert world.server("Survival").runs[0].exit_code == 0
 
 
+def test_a_counter_goes_on_over_its_lives(build):
+    world = build(games=("counter",), servers=1, rate=10.0)
+    world.pass_time(5)
+    world.restart("Counter")
+    world.pass_time(10)
+    said = [line.text for line in world.truth("Counter")]
+    assert {line.run for line in world.truth("Counter")} == {1, 2}
+    assert said == [f"line {number:06}" for number in range(len(said))]
+
+
 def test_starting_twice_is_starting_once(build):
     world = build(booted=False)
     assert world.server("Silent").start()

@@ -29,6 +29,13 @@ def test_the_same_seed_says_the_same():
         ]
 
 
+def test_the_counter_says_another_number_each_time():
+    counter = GAMES["counter"]
+    said = [counter.say(Random(1), NOON, count) for count in range(3)]
+    assert said == [["line 000000"], ["line 000001"], ["line 000002"]]
+    assert "counter" not in MIXED
+
+
 @pytest.mark.parametrize(
     ("name", "clock"), [("paper", "[12:00:00 INFO]"), ("source", "L 11/24/2026 - 12:00:00:")]
 )

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.simulator.clock import SECOND
+from archiver.simulator.session import CUT
 from archiver.simulator.settings import Settings
 from archiver.simulator.world import FIRST_MOMENT, Refusal, World
 
@@ -110,6 +111,14 @@ def test_an_unknown_server_is_a_404_of_the_daemon(world):
     refusal = world.refusal("0" * 36, world.panel.url)
     assert refusal.status == 404
     assert "does not exist on this instance" in json.loads(refusal.body)["error"]
+
+
+def test_a_node_may_have_forgotten_a_server_that_the_panel_lists(world, watch, fetch_token):
+    seen = watch(world)
+    world.forget("Silent")
+    assert seen.closed == (CUT, "")
+    assert world.refusal(seen.server.uuid, world.panel.url).status == 404
+    assert fetch_token(world, seen.server.identifier)
 
 
 def test_thirty_sockets_of_one_server_are_all_that_newer_daemons_give(build, see):
