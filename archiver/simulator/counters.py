@@ -1,9 +1,9 @@
 """
 What clients did to the panel and its nodes, with the time of each: tests assert on it.
 
-Counted for each server (its uuid) are ``tokens``, ``sockets``, ``turned away`` (before the
-upgrade), ``auths``, ``replays``, ``stats``, ``commands``, ``throttled``, ``lines dropped``
-and ``events dropped``; for each node (its name) ``asking sockets``, with the time each was
+Counted for each server (its uuid) are ``token requests``, ``tokens`` (given), ``sockets``,
+``turned away`` (before the upgrade), ``auths``, ``replays``, ``stats``, ``commands``,
+``throttled``, ``lines dropped`` and ``events dropped``; for each node (its name) ``asking sockets``, with the time each was
 opened; for "" ``requests`` and ``refused`` (HTTP 429).
 """
 

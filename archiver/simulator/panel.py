@@ -114,6 +114,12 @@ class Panel:
         """
         route = urlsplit(path)
         self._counters.count("requests", "", self._clock.now)
+        match route.path.split("/"):
+            case ["", "api", "client", "servers", wanted, "websocket"]:
+                # Also those that fail: a client that goes on asking is what a limit is against.
+                server = self._find(wanted)
+                uuid = server.uuid if server else wanted
+                self._counters.count("token requests", uuid, self._clock.now)
         response = self._fault(route.path) or self._respond(
             method, route.path, route.query, headers
         )

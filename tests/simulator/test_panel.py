@@ -250,6 +250,16 @@ def test_requests_fail_as_told_and_then_no_more(world, ask):
     ]
 
 
+def test_requests_for_tokens_are_counted_also_where_none_is_given(world, ask):
+    uuid = world.server("Silent").uuid
+    world.fail_requests(500)
+    for wanted in (uuid, uuid[:8], "0000dead"):
+        ask(world, f"/api/client/servers/{wanted}/websocket")
+    assert world.counters.total("token requests", uuid) == 2
+    assert world.counters.total("token requests") == 3
+    assert world.counters.total("tokens") == 1
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [("<html>502</html>", "text/html; charset=UTF-8"), ('{"error":"x"}', "application/json")],
