@@ -48,7 +48,16 @@ class Session:
                 connection.autocommit = True
                 connection.execute("SET default_transaction_read_only = on")
             return cls(connection, kind, where)
-        if not where.path.is_file():
+        try:
+            is_there = where.path.is_file()
+        except PermissionError as exc:  # a directory on the way may not be entered
+            raise refusals.RefusedError(
+                f"archive cannot be reached: {exc.strerror}",
+                where=str(where),
+                do="make the file and its directory accessible for this user",
+                retryable=False,
+            ) from exc
+        if not is_there:
             raise revision.missing(where)
         with refusals.telling(sqlite3.Error, where):
             connection = sqlite3.connect(
