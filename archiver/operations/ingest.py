@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from random import Random
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from archiver import errors
 from archiver.client import backoff
@@ -85,7 +85,8 @@ class Ingest:
         self._listeners: dict[int, Listener] = {}  # by the server's number in the archive
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._missing: dict[int, int] = {}  # lists in a row without the server
-        self._failures: list[errors.ArchiverError] = []
+        self._given_up: list[errors.ArchiverError] = []  # one for each panel that refuses for good
+        self._failed: list[_Failed] = []  # with once: servers whose replay was not taken
         self._started = time.monotonic()
         self._lines = self._recovered = self._gaps = 0
         self._recent: list[tuple[float, int]] = []  # when, lines committed by then
@@ -150,8 +151,8 @@ class Ingest:
                 pass
             except* errors.ArchiverError as group_of_errors:
                 raise _first_error(group_of_errors) from None
-        if self._once and self._failures:
-            raise self._failures[0]
+        if self._once:
+            self._conclude()
 
     async def _end_when(self, end: "asyncio.Future[None] | object") -> NoReturn:
         await end  # type: ignore[misc]  # any awaitable
@@ -187,9 +188,9 @@ class Ingest:
             await asyncio.sleep(self._timing.discovery_interval)
 
     def _give_up(self, site: Site, error: errors.ArchiverError) -> None:
-        """Go on with the other panels; without any there is nothing to do."""
-        self._failures.append(error)
-        if len(self._failures) == len(self._settings.panels):
+        """Go on with the other panels; where none is left there is nothing to do."""
+        self._given_up.append(error)
+        if len(self._given_up) == len(self._settings.panels):
             raise error
         facts = {"panel": site.settings.name, "where": error.where, "do": error.do}
         log.error(error.what, extra={"action": "panel_given_up", **facts})
@@ -253,7 +254,8 @@ class Ingest:
             raise errors.RemoteError(
                 f"no server matches {globs}",
                 where=site.settings.url,
-                do=f"the key sees {len(listed)} servers; name one of them, or check its user",
+                do=f"the key sees {len(listed)} server{'s' * (len(listed) != 1)}; "
+                "name one of them, or check its user",
             )
         facts = {"panel": site.settings.name, "servers": len(listed)}
         log.warning("no server matches %s", globs, extra={"action": "no_server", **facts})
@@ -275,15 +277,31 @@ class Ingest:
         try:
             await listener.run(once=self._once)
         except errors.ArchiverError as error:
-            self._failures_of_listener(listener, error)
+            self._take_failure(_Failed(listener, error))
 
-    def _failures_of_listener(self, listener: Listener, error: errors.ArchiverError) -> None:
+    def _take_failure(self, failed: "_Failed") -> None:
+        server = failed.listener.server_id
+        self._listeners.pop(server, None)  # discovery takes it up again
+        self._tasks.pop(server, None)
         if self._once:
-            self._failures.append(error)
-        self._listeners.pop(listener.server_id, None)  # discovery takes it up again
-        self._tasks.pop(listener.server_id, None)
-        facts = {"server": listener.server.identifier, "where": error.where, "do": error.do}
-        log.error(error.what, extra={"action": "listening_ended", **facts})
+            self._failed.append(failed)  # told at the end
+        else:
+            _tell_failure(failed)
+
+    def _conclude(self) -> None:
+        """Raise the first of what failed, if anything did; the others are logged."""
+        first = next(iter(self._given_up), None)
+        for failed in self._failed:
+            if first is None:
+                first = failed.error
+            else:
+                _tell_failure(failed)
+        if first is None:
+            return
+        if isinstance(first, errors.AuthError) and len(self._settings.panels) > 1:
+            # Another key works, else it would have been raised before.
+            raise errors.RemoteError(first.what, where=first.where, do=first.do)
+        raise first
 
     # Progress
 
@@ -322,6 +340,19 @@ class Ingest:
             refused_for=None if refused_since is None else now - refused_since,
             trouble=troubles[-1] if troubles else None,
         )
+
+
+class _Failed(NamedTuple):
+    """Why listening to one server ended."""
+
+    listener: Listener
+    error: errors.ArchiverError
+
+
+def _tell_failure(failed: _Failed) -> None:
+    error = failed.error
+    facts = {"server": failed.listener.server.identifier, "where": error.where, "do": error.do}
+    log.error(error.what, extra={"action": "listening_ended", **facts})
 
 
 class _End(Exception):  # noqa: N818  # not an error: it ends the group

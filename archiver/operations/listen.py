@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 NO_STATUS = 1005  # RFC 6455 section 7.4.1: closed without saying why
 PULSE = 0.05  # seconds between two looks at a console that only has lines to tell
+ATTEMPTS_ONCE = 3  # whoever wants one replay waits for an answer, not for a node's repair
 TURN = 500  # frames before others on the event loop get theirs
 
 
@@ -78,12 +79,14 @@ class Listener:
 
         Raises:
             ArchiverError: The panel refuses the key; or, with *once*, there is a
-                reason that waiting will not remove.
+                reason that waiting will not remove, or a few attempts did not.
 
         """
         timing = self.site.timing
         steps = backoff.delays(timing, self.random)
+        attempts = 0
         while True:
+            attempts += 1
             live_since = None
             try:
                 token = await self.site.tokens.get(self.server.uuid)
@@ -101,12 +104,13 @@ class Listener:
                 self.trouble = None
                 if time.monotonic() - live_since >= timing.healthy_after:
                     steps = backoff.delays(timing, self.random)
+            wait = backoff.wait_before(verdict, steps, timing, self.random)
+            in_vain = verdict.retry is not Retry.SOON or attempts == ATTEMPTS_ONCE
+            if wait is None or (once and in_vain):
+                raise verdict.error()
             self.tell(verdict)
             if verdict.fresh_token:
                 self.site.tokens.forget(self.server.uuid)
-            wait = backoff.wait_before(verdict, steps, timing, self.random)
-            if wait is None or (once and verdict.retry is not Retry.SOON):
-                raise verdict.error()
             await asyncio.sleep(wait)
 
     def tell(self, verdict: Verdict) -> None:

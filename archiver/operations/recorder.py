@@ -205,9 +205,10 @@ class Recorder:
                 if not refused.retryable or (give_up_at is not None and now >= give_up_at):
                     raise
                 self.refused_since = self.refused_since or now
+                facts = {"reason": refused.what, "where": refused.where, "do": refused.do}
                 log.error(  # noqa: TRY400  # expected, told in one sentence
                     "the archive refuses; lines are kept in memory and it is tried again",
-                    extra={"action": "commit_refused", "reason": refused.what, "do": refused.do},
+                    extra={"action": "commit_refused", **facts},
                 )
                 if self._stopping.wait(wait):
                     time.sleep(0.2)  # the stop mark is set for good: wait returns at once
