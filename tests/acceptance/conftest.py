@@ -27,7 +27,7 @@ from archiver.simulator.settings import Settings
 from archiver.simulator.world import World
 
 PROGRAM = Path(sys.executable).with_name("archiver")
-PATIENCE = 25.0  # seconds for anything that is waited for; all of it is usually much faster
+PATIENCE = 20.0  # seconds for anything that is waited for; all of it is usually much faster
 
 
 def say(world: World, count: int = 1) -> None:
@@ -76,6 +76,7 @@ class Collector:
         self.data_dir = data_dir
         self.path = data_dir / "archive.db"
         self.program: tuple[str | Path, ...] = (PROGRAM,)
+        self.directory: Path | None = None  # where its commands run; None: where the tests do
         self.key_file = directory / "key"
         self.log = directory / "stderr"
         self.process: Process | None = None
@@ -102,21 +103,23 @@ class Collector:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(*self.program, *(arguments or ("ingest",))),
+                cwd=self.directory,
                 env=self.environment(**environment),
                 stdout=log,
                 stderr=log,
             )
 
-    async def run(self, *arguments: str, **environment: str) -> Ended:
-        """Run another command to its end."""
+    async def run(self, *arguments: str, given: str = "", **environment: str) -> Ended:
+        """Run another command to its end; *given* is its standard input."""
         process = await asyncio.create_subprocess_exec(
             *(*self.program, *arguments),
+            cwd=self.directory,
             env=self.environment(**environment),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
         )
-        out, err = await process.communicate()
+        out, err = await process.communicate(given.encode())
         assert process.returncode is not None
         return Ended(process.returncode, out.decode(), err.decode())
 
