@@ -16,7 +16,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program from a wheel in a new environment; its dependencies are lent by ours."""
     home = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", home / "venv"], check=True)
-    python = home / "venv" / "bin" / "python"
+    python = str(home / "venv" / "bin" / "python")
     # Builds a wheel with the backend from the package index, and installs that.
     install = [
         python,
