@@ -5,6 +5,7 @@ A failure says what was seen, not what to do about it: that is decided in one
 place, ``backoff.classify``. None of them ever holds an API key or a token.
 """
 
+import os
 import ssl
 from dataclasses import dataclass
 from enum import StrEnum
@@ -86,8 +87,8 @@ def find_kind(error: BaseException) -> tuple[Kind, str]:
                 return Kind.NAME, inner.strerror or ""
             case TimeoutError():
                 return Kind.TIMEOUT, ""
-            case OSError() if inner.strerror:
-                detail = inner.strerror
+            case OSError() if inner.errno:
+                detail = os.strerror(inner.errno)  # asyncio puts words of its own there
             case _:
                 detail = detail or str(inner)
         inner = inner.__cause__ or inner.__context__

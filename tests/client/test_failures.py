@@ -1,4 +1,6 @@
+import os
 import ssl
+from errno import ECONNREFUSED, ECONNRESET
 from socket import EAI_NONAME, gaierror
 
 import pytest
@@ -14,10 +16,13 @@ def caused(outer: Exception, inner: Exception) -> Exception:
 CASES: dict[str, tuple[Exception, tuple[Kind, str]]] = {
     "timeout": (TimeoutError(), (Kind.TIMEOUT, "")),
     "name": (gaierror(EAI_NONAME, "Name or service not known"), (Kind.NAME, "Name or service not known")),
-    "refused": (ConnectionRefusedError(111, "Connection refused"), (Kind.UNREACHABLE, "Connection refused")),
+    "refused": (
+        ConnectionRefusedError(ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)"),
+        (Kind.UNREACHABLE, os.strerror(ECONNREFUSED)),
+    ),
     "wrapped": (
-        caused(RuntimeError("outer"), ConnectionResetError(104, "Connection reset")),
-        (Kind.UNREACHABLE, "Connection reset"),
+        caused(RuntimeError("outer"), ConnectionResetError(ECONNRESET, "reset")),
+        (Kind.UNREACHABLE, os.strerror(ECONNRESET)),
     ),
     "unknown": (RuntimeError("odd"), (Kind.UNREACHABLE, "odd")),
     "TLS": (caused(RuntimeError("outer"), ssl.SSLError(1, "[SSL] wrong version")), (Kind.TLS, "[SSL] wrong version")),
