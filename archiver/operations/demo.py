@@ -55,6 +55,7 @@ def run(data_dir: Path, say: Callable[[str], None]) -> Outcome:
 
     Raises:
         UsageError: There is something else in *data_dir*.
+        StoreError: It cannot be made.
         CheckFailedError: The collector did not do its part in time.
 
     """
@@ -63,15 +64,22 @@ def run(data_dir: Path, say: Callable[[str], None]) -> Outcome:
 
 
 def _prepare(data_dir: Path) -> None:
-    if data_dir.exists() and any(data_dir.iterdir()) and not (data_dir / MARK).exists():
-        raise errors.UsageError(
-            "directory of the demo holds something else",
+    try:
+        if data_dir.exists() and any(data_dir.iterdir()) and not (data_dir / MARK).exists():
+            raise errors.UsageError(
+                "directory of the demo holds something else",
+                where=str(data_dir),
+                do="move it away, or name another with --data-dir",
+            )
+        shutil.rmtree(data_dir, ignore_errors=True)
+        data_dir.mkdir(parents=True, mode=0o700)
+        (data_dir / MARK).touch()
+    except OSError as exc:
+        raise errors.StoreError(
+            f"directory of the demo cannot be made: {exc.strerror}",
             where=str(data_dir),
-            do="move it away, or name another with --data-dir",
-        )
-    shutil.rmtree(data_dir, ignore_errors=True)
-    data_dir.mkdir(parents=True, mode=0o700)
-    (data_dir / MARK).touch()
+            do="make its parent writable for this user, or name another with --data-dir",
+        ) from exc
 
 
 async def _run(data_dir: Path, say: Callable[[str], None]) -> Outcome:
