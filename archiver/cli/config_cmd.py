@@ -1,5 +1,6 @@
 """``archiver config``: make, show and find the configuration."""
 
+import os
 from datetime import UTC
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def path(invocation: Invocation) -> int:
     """
     found = _file(invocation)
     click.echo(visible(str(found)))
-    if not found.exists():
+    if not os.path.lexists(found):  # nor where it may not be looked at
         tell("there is no such file yet; 'archiver config init' makes one")
         return 1
     return 0

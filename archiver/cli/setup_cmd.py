@@ -1,5 +1,6 @@
 """``archiver setup``: from nothing to a configuration that is known to work."""
 
+import os
 import sys
 
 import click
@@ -8,6 +9,12 @@ from archiver import errors
 from archiver.cli import options
 from archiver.cli.options import Command, Invocation
 from archiver.cli.output import tell
+
+# What the configuration calls an answer -> what the person calls it.
+_TYPED = {
+    "ARCHIVER_PANEL_URL": "the address that you gave",
+    "ARCHIVER_API_KEY": "the key that you gave",
+}
 
 
 @click.command(cls=Command, example="archiver setup")
@@ -27,7 +34,7 @@ def setup(invocation: Invocation, /) -> None:
 
     environ = dict(invocation.environ)
     path = invocation.config or layers.user_file(environ)
-    if path.exists():
+    if os.path.lexists(path):  # False too where it may not be looked at
         raise errors.ConfigError(
             "there is a configuration already",
             where=str(path),
@@ -36,9 +43,15 @@ def setup(invocation: Invocation, /) -> None:
     url = click.prompt("Address of the panel, as in a browser", err=True).strip()
     if "://" not in url:
         url = f"https://{url}"
-    key = click.prompt("Client API key", hide_input=sys.stdin.isatty(), err=True)
-    environ |= {"ARCHIVER_PANEL_URL": url, "ARCHIVER_API_KEY": key}
-    settings = load(environ=environ, with_keys=True)
+    environ |= {"ARCHIVER_PANEL_URL": url}
+    try:
+        load(environ=environ)  # before anybody copies a key
+        key = click.prompt("Client API key", hide_input=sys.stdin.isatty(), err=True)
+        environ |= {"ARCHIVER_API_KEY": key}
+        settings = load(environ=environ, with_keys=True)
+    except errors.ConfigError as exc:
+        where = _TYPED.get(exc.where or "", exc.where)
+        raise errors.ConfigError(exc.what, where=where, do=exc.do) from exc
     panel = settings.panels[0]
     tell(f"asking {panel.url} ...")
     found = operation.try_panel(settings, panel)

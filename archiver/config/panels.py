@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 from archiver import errors
 from archiver.config import keys, layers
 from archiver.config.layers import ConfigFile, Layer, Written
-from archiver.config.settings import NodeSettings, PanelSettings, is_loopback, origin_of
+from archiver.config.settings import (
+    NOT_SET,
+    NodeSettings,
+    PanelSettings,
+    is_loopback,
+    origin_of,
+)
 from archiver.config.table import NODE_SETTINGS, PANEL_SETTINGS, variable
 
 
@@ -127,7 +133,7 @@ class PanelReader:
         prefix = f"panels[{number}]."
         self.origins |= {prefix + name: written.where for name, written in layer.items()}
         places = [layer[name].where for name in layers.KEYS if name in layer]
-        self.origins[prefix + "api_keys"] = ", ".join(places) or "not set"
+        self.origins[prefix + "api_keys"] = ", ".join(places) or NOT_SET
         found = [keys.read_file(path, self.warnings) for path in files if self._with_keys]
         found += [
             keys.read_variable(name, self._environ, layer["api_key_env"].where)

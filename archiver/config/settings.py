@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from archiver.config.secret import Secret
 
+NOT_SET = "not set"  # the origin of what has no default
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -74,8 +75,11 @@ class Settings:
                 yield self._row(item.name, mask(value) if item.name == "database_url" else value)
         for number, panel in enumerate(self.panels):
             for item in fields(panel):
+                name, value = f"panels[{number}].{item.name}", getattr(panel, item.name)
+                if item.name == "api_keys" and self.origins.get(name, NOT_SET) != NOT_SET:
+                    value = "***"  # whether they were read or not: there are some
                 if item.name != "nodes":
-                    yield self._row(f"panels[{number}].{item.name}", getattr(panel, item.name))
+                    yield self._row(name, value)
             for host, node in panel.nodes.items():
                 for item in fields(node):
                     name = f"panels[{number}].nodes.{host!r}.{item.name}"

@@ -50,6 +50,7 @@ def test_settings_are_shown_with_their_origin_and_without_secrets(archiver, tmp_
         "from": "ARCHIVER_COMMIT_INTERVAL",
     }
     assert rows["panels[0].api_keys"]["from"] == "ARCHIVER_API_KEY"
+    assert rows["panels[0].api_keys"]["value"] == "***"
     assert archiver("config", "show").out.splitlines()[0].split() == ["SETTING", "VALUE", "FROM"]
 
 
