@@ -5,6 +5,7 @@ A command's module is imported when the command is called: help and completion m
 not wait for a database library.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ COMMANDS = {
 
 _INTERRUPTED = 130  # 128 + SIGINT
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, as of programs that the signal ends
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class _ClosedPipeError(Exception):
@@ -139,9 +141,17 @@ def _explain(exc: BaseException) -> int:
         case click.Abort() | KeyboardInterrupt():
             code = _INTERRUPTED
         case BrokenPipeError() | _ClosedPipeError():
-            # What is still buffered has no reader: let Python's exit write it to nobody.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             code = _CLOSED_PIPE
+        case OSError() if exc.errno in _FULL:  # the archive's disk is told by the store
+            _drop_output()
+            code = _explain(
+                errors.IncompleteError(
+                    f"output cannot be written: {exc.strerror}",
+                    where="standard output",
+                    do="free space, or write it elsewhere",
+                )
+            )
         case _:
             import traceback
 
@@ -153,6 +163,11 @@ def _explain(exc: BaseException) -> int:
             )
             code = errors.ArchiverError.exit_code
     return code
+
+
+def _drop_output() -> None:
+    """Let Python's exit write what is still buffered to nobody."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _from_click(exc: click.ClickException) -> errors.UsageError:
@@ -167,6 +182,9 @@ def _from_click(exc: click.ClickException) -> errors.UsageError:
 
 def run() -> None:
     """Be the program: what ``archiver`` and ``python -m archiver`` call."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us; its number is free
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # to the end
     for stream in (sys.stdout, sys.stderr):
         # Other programs expect UTF-8; a name may hold what UTF-8 cannot.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]  # both are files here

@@ -165,6 +165,33 @@ def test_the_installed_program_answers_in_utf_8_whatever_the_locale(archive, mon
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_output_is_nobody_and_no_bug(archive, closed):
+    command = f"exec {sys.executable} -m archiver runs {closed}>&-"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, check=False, timeout=20)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+@pytest.mark.parametrize("command", ["status", "logs", "config show", "export lines", "--help"])
+def test_output_to_a_full_disk_is_an_incomplete_result_and_no_bug(archive, command):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "archiver", *command.split()],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    assert result.returncode == 5
+    assert result.stderr.endswith(
+        "Error: output cannot be written: No space left on device\n"
+        "  where: standard output\n"
+        "  do:    free space, or write it elsewhere\n"
+    )
+
+
 def test_a_closed_pipe_ends_quietly(archive):
     with subprocess.Popen(
         [sys.executable, "-m", "archiver", "logs", "-n", "all"],
