@@ -56,7 +56,7 @@ def ingest(
     Runs until SIGTERM or Ctrl-C, then commits what it has read; a second signal
     leaves at once. Lines that are printed while it does not run come back with the
     next replay, as far as the panel still holds them. Creates the archive if there
-    is none.
+    is none. With --once, a console that cannot be reached is tried three times.
     """
     from archiver.cli import log
     from archiver.operations.ingest import run
