@@ -90,6 +90,8 @@ async def test_a_fault_is_told_once_with_its_exit_code_after_few_requests(servin
     assert fault.do in ended.err.partition("  do:    ")[2]
     names = ("requests", "tokens", "turned away")
     assert fault.counts == tuple(counters.total(name) for name in names)
+    assert panel.api_key not in ended.err
+    assert "eyJ" not in ended.err, "how every token begins"
     assert collector.count_lines() == 0
     collector.check()
 
