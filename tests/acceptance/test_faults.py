@@ -143,6 +143,7 @@ async def test_a_clock_that_is_an_hour_off_is_told_and_does_not_matter(serving, 
     assert all(now < at < now + HOUR / 2 * 1_000_000 for at in seen)
 
 
+@pytest.mark.slow  # Retry-After is 5 s
 async def test_a_panel_in_trouble_is_asked_again_as_it_says_and_then_recorded(serving, collect):
     async with serving() as panel:
         collector, counters = collect(panel), panel.world.counters
