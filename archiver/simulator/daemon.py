@@ -8,7 +8,9 @@ Source: Wings f1c5bbd server/{crash,power,server,install}.go and
 environment/docker/{power,stats}.go.
 """
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple, Protocol
 
 from archiver.simulator.clock import SECOND, Clock, seeded
 from archiver.simulator.console import Console
@@ -16,10 +18,6 @@ from archiver.simulator.frames import Stats, stats_text
 from archiver.simulator.games import Game
 from archiver.simulator.settings import Settings
 from archiver.simulator.truth import TrueEvent, TrueRun
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from random import Random
 
 BEFORE_BOOT = (
     "Checking server disk space usage, this could take a few seconds...",
