@@ -20,7 +20,7 @@ _NAMES = (
     "repeated",
     "renewals",
 )
-_LESS = ("renewals", "reason", "server", "authenticated", "repeated", "connection")
+_LESS = ("renewals", "reason", "server", "authenticated", "code", "connection")
 _MOST = 2**31
 
 

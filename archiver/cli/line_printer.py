@@ -5,7 +5,7 @@ from datetime import tzinfo
 
 import click
 
-from archiver.console.records import AtKind
+from archiver.console.records import AtKind, Flag
 from archiver.operations.visible import visible
 from archiver.query.times import format_time
 from archiver.store.rows import GapRow, LineRow
@@ -44,12 +44,15 @@ class LinePrinter:
         if self.bare:
             return text + "\n"
         mark = "~" if row.at_kind == AtKind.BEFORE else " "
+        if row.flags & Flag.UNCERTAIN:
+            mark = "?"
         time = self._style(format_time(row.at, self.zone) + mark, dim=True)
         return f"{time} {self._name(row.server_id, row.server_name)}{text}\n"
 
     def gap(self, row: GapRow) -> str:
         """Return one gap, with its line feed."""
-        text = f"-- gap: {count_lost(row.lower, row.upper)}, {self._range(row)}, {row.reason} --"
+        lost = count_lost(row.lower, row.upper, row.expected)
+        text = f"-- gap: {lost}, {self._range(row)}, {row.reason} --"
         return f"{self._name(row.server_id, row.server_name)}{self._style(visible(text), fg='yellow')}\n"
 
     def _range(self, row: GapRow) -> str:
@@ -69,11 +72,30 @@ class LinePrinter:
         return click.style(text, fg=fg, dim=dim) if self.colour else text
 
 
-def count_lost(lower: int, upper: int | None) -> str:
-    """Say how many lines a gap may hold."""
+def count_lost(lower: int, upper: int | None, expected: int | None) -> str:
+    """
+    Say how many lines a gap may hold.
+
+    Args:
+        lower: At least so many.
+        upper: At most so many; None: unknown.
+        expected: The likeliest number; None: no basis.
+
+    """
+    bounds = _bounds(lower, upper)
+    if lower == upper or expected is None or expected in {lower, upper}:
+        return bounds or "unknown how many lines"
+    about = f"about {_lines(expected)}"
+    return f"{about}, {bounds.removesuffix(' lines').removesuffix(' line')}" if bounds else about
+
+
+def _bounds(lower: int, upper: int | None) -> str:
+    if upper is None:
+        return f"at least {_lines(lower)}" if lower else ""
     if lower == upper:
-        return f"{lower} line{'s' * (lower != 1)}"
-    if lower:
-        most = "" if upper is None else f", at most {upper}"
-        return f"at least {lower} line{'s' * (lower != 1)}{most}"
-    return "unknown number of lines" if upper is None else f"at most {upper} lines"
+        return _lines(lower)
+    return f"{lower} to {_lines(upper)}" if lower else f"up to {_lines(upper)}"
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'s' * (count != 1)}"

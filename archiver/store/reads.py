@@ -15,7 +15,7 @@ by (at, server_id, seq).
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Self
 
@@ -148,9 +148,30 @@ class Reader:
         server_ids: Sequence[int] | None = None,
         since: int | None = None,
         until: int | None = None,
+        *,
+        before: Sequence[tuple[int, int]] = (),
     ) -> list[GapRow]:
-        """Return the gaps that touch this time, closed ones too, oldest first."""
-        where = _Where().among("t.server_id", server_ids).least("t.to_at", since)
+        """
+        Return the gaps that touch this time, closed ones too, oldest first.
+
+        Args:
+            server_ids: Only of these servers; None: of all.
+            since: Only those that end at or after it.
+            until: Only those that begin before it.
+            before: (server_id, seq) of lines: with the gaps right before them, which
+                may have ended before *since*.
+
+        """
+        where = _Where().among("t.server_id", server_ids)
+        if since is not None and before:
+            pairs = ", ".join(["(?, ?)"] * len(before))
+            where.add(
+                f"(t.to_at >= ? OR (t.server_id, t.before_seq) IN (VALUES {pairs}))",
+                since,
+                *chain.from_iterable(before),
+            )
+        else:
+            where.least("t.to_at", since)
         if until is not None:
             where.add("(t.from_at IS NULL OR t.from_at < ?)", until)
         return self._of_servers(GapRow, "gaps", where, "t.to_at, t.id")

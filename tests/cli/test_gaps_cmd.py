@@ -1,6 +1,8 @@
+import json
+
 TABLE = """\
-GAP SERVER SERVER_NAME RUN FROM TO AT_LEAST AT_MOST LIKELY REASON CLOSED
-1 1a2b3c4d Survival - 14:00:12 14:02:40 12 - - reconnect after 148 s -
+GAP SERVER SERVER_NAME RUN FROM TO MISSING REASON CLOSED
+1 1a2b3c4d Survival - 14:00:12 14:02:40 at least 12 lines reconnect after 148 s -
 """
 
 
@@ -9,6 +11,12 @@ def test_a_listing_has_a_row_for_each(archiver, archive):
     rows = [line.split() for line in result.out.replace("2026-11-19 ", "").splitlines()]
     assert result.code == 0
     assert rows == [line.split() for line in TABLE.splitlines()]
+
+
+def test_programs_get_the_numbers(archiver, archive):
+    (row,) = map(json.loads, archiver("gaps", "-o", "ndjson").out.splitlines())
+    assert (row["at_least"], row["at_most"], row["likely"]) == (12, None, None)
+    assert "missing" not in row
 
 
 def count(archiver, *arguments: str) -> int:

@@ -3,26 +3,55 @@ from datetime import UTC
 import pytest
 
 from archiver.cli.line_printer import LinePrinter, count_lost
-from archiver.store.rows import GapRow
+from archiver.console.records import AtKind, Flag
+from archiver.store.rows import GapRow, LineRow
 
 DAY = 86_400_000_000
 PRINTER = LinePrinter(zone=UTC, names=False, ansi="strip", bare=False, colour=False)
 
 
 @pytest.mark.parametrize(
-    ("lower", "upper", "words"),
+    ("lower", "upper", "expected", "words"),
     [
-        (1, 1, "1 line"),
-        (7, 7, "7 lines"),
-        (12, None, "at least 12 lines"),
-        (1, 30, "at least 1 line, at most 30"),
-        (0, 30, "at most 30 lines"),
-        (0, 0, "0 lines"),
-        (0, None, "unknown number of lines"),
+        (1, 1, None, "1 line"),
+        (7, 7, 7, "7 lines"),
+        (0, 0, 0, "0 lines"),
+        (12, None, None, "at least 12 lines"),
+        (12, None, 12, "at least 12 lines"),
+        (0, 3, None, "up to 3 lines"),
+        (0, 3, 3, "up to 3 lines"),
+        (1, 30, None, "1 to 30 lines"),
+        (1, 30, 30, "1 to 30 lines"),
+        (0, None, None, "unknown how many lines"),
+        (0, None, 0, "unknown how many lines"),
+        (0, None, 40, "about 40 lines"),
+        (0, None, 1, "about 1 line"),
+        (12, None, 40, "about 40 lines, at least 12"),
+        (1, None, 40, "about 40 lines, at least 1"),
+        (0, 150, 40, "about 40 lines, up to 150"),
+        (1, 150, 40, "about 40 lines, 1 to 150"),
     ],
 )
-def test_a_gap_says_what_is_known_of_its_size(lower, upper, words):
-    assert count_lost(lower, upper) == words
+def test_a_gap_says_what_is_known_of_its_size(lower, upper, expected, words):
+    assert count_lost(lower, upper, expected) == words
+
+
+@pytest.mark.parametrize(
+    ("at_kind", "flags", "mark"),
+    [
+        (AtKind.OBSERVED, 0, " "),
+        (AtKind.OBSERVED, Flag.ASCII | Flag.TRUNCATED, " "),
+        (AtKind.CLAIMED, 0, " "),
+        (AtKind.BEFORE, Flag.ASCII, "~"),
+        (AtKind.BEFORE, Flag.ASCII | Flag.UNCERTAIN, "?"),
+        (AtKind.OBSERVED, Flag.UNCERTAIN, "?"),
+    ],
+)
+def test_a_mark_behind_the_time_says_how_a_line_is_known(at_kind, flags, mark):
+    row = LineRow(
+        1, 1, 0, None, 1, 1, 0, at_kind, 0, None, None, None, None, flags, "text", None, "a", "b"
+    )
+    assert PRINTER.line(row) == f"1970-01-01 00:00:00.000{mark} text\n"
 
 
 @pytest.mark.parametrize(
@@ -35,4 +64,4 @@ def test_a_gap_says_what_is_known_of_its_size(lower, upper, words):
 )
 def test_a_gap_says_when(from_at, to_at, words):
     row = GapRow(1, 1, None, 1, 2, from_at, to_at, "why\x1b", 0, None, None, None, "a", "b")
-    assert PRINTER.gap(row) == f"-- gap: unknown number of lines, {words}, why\\u001b --\n"
+    assert PRINTER.gap(row) == f"-- gap: unknown how many lines, {words}, why\\u001b --\n"

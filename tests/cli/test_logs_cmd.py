@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from archiver.console.records import Records, StreamState
+from archiver.console.records import Gap, Records, StreamState
 
+BEGIN = 1_795_096_800_000_000
 GAP = "-- gap: at least 12 lines, 14:00:12 to 14:02:40, reconnect after 148 s --"
 SURVIVAL = [
     "2026-11-19 14:00:00.000  [14:00:00 INFO]: Starting",
@@ -121,6 +122,34 @@ def test_ndjson_has_the_public_keys(archiver, archive):
     }
     assert (third["at_kind"], third["source"]) == ("before", "replay")
     assert third["earliest_at"] == "2026-11-19T14:00:12.000000Z"
+
+
+@pytest.mark.parametrize("kind", ["raw", "ndjson", "csv"])
+def test_gaps_are_not_mixed_into_what_programs_read_but_told(archiver, archive, kind):
+    result = archiver("logs", "survival", "-o", kind)
+    assert "gap" not in result.out
+    assert "12 lines" not in result.out
+    assert result.err == "1 gap among them, see 'archiver gaps'\n"
+
+
+def test_the_gap_before_the_newest_lines_is_shown_though_it_ended_before_them(
+    archiver, open_writer, line, archive
+):
+    late = line(2**34, BEGIN + 3600 * 1_000_000, "much later", run_id=2)
+    gap = Gap(3, 2**32 + 65536, 2**34, BEGIN, BEGIN + 1, "too fast", 7, 7, run_id=2)
+    other = Gap(4, None, 2**34, None, BEGIN, "of another server", 7, 7)
+    with open_writer() as writer:
+        writer.commit(
+            [
+                Records(1, StreamState(run_id=2), lines=[late], gaps=[gap]),
+                Records(2, StreamState(), gaps=[other]),
+            ]
+        )
+    shown = archiver("logs", "-n", "1", "--utc").out.splitlines()
+    assert [text.partition("] ")[2] for text in shown] == [
+        "-- gap: 7 lines, 14:00:00 to 14:00:00, too fast --",
+        "much later",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["text", "raw", "ndjson", "csv"])

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,14 +12,16 @@ def line(server_id: int, seq: int) -> LineRow:
     )
 
 
-def gap(server_id: int, after: int | None, before: int | None, to_at: int = 0) -> GapRow:
-    return GapRow(1, server_id, None, after, before, None, to_at, "", 0, None, None, None, "i", "n")
+def gap(
+    server_id: int, after: int | None, before: int | None, to_at: int = 0, run: int | None = None
+) -> GapRow:
+    return GapRow(1, server_id, run, after, before, None, to_at, "", 0, None, None, None, "i", "n")
 
 
-def order(lines: list[LineRow], gaps: list[GapRow]) -> list[object]:
+def order(lines: list[LineRow], gaps: list[GapRow], **how) -> list[object]:
     return [
         (row.server_id, row.seq) if isinstance(row, LineRow) else "gap"
-        for row in interleave(lines, gaps)
+        for row in interleave(lines, gaps, **how)
     ]
 
 
@@ -40,8 +43,34 @@ def test_a_gap_that_touches_the_first_shown_line_is_shown():
     assert order([line(1, 5), line(1, 6)], [gap(1, 1, 5)]) == ["gap", (1, 5), (1, 6)]
 
 
-def test_a_gap_wholly_before_the_first_shown_line_is_not():
-    assert order([line(1, 5)], [gap(1, 1, 3)]) == [(1, 5)]
+def test_a_gap_wholly_before_the_first_shown_line_is_not_where_older_lines_are_cut_off():
+    assert order([line(1, 5)], [gap(1, 1, 3)], is_cut=True) == [(1, 5)]
+    assert order([line(1, 5)], [gap(1, 1, 5)], is_cut=True) == ["gap", (1, 5)]
+    assert order([line(1, 5)], [gap(1, 1, 3)]) == ["gap", (1, 5)]
+
+
+@pytest.mark.parametrize(
+    ("hole", "shown"),
+    [
+        (gap(1, 1, 3, run=6), []),
+        (gap(1, 1, 3, run=7), ["before"]),
+        (gap(1, 1, 5, run=6), ["before"]),
+        (gap(1, 5, 6, run=6), ["between"]),
+        (gap(1, 6, 9, run=8), ["after"]),
+        (gap(1, 7, 9, run=8), []),
+        (gap(1, 7, 9, run=7), ["after"]),
+        (gap(1, 7, 9), []),
+        (gap(2, 6, 9, run=8), []),
+        (gap(2, 6, 9, run=7), ["after"]),
+    ],
+)
+def test_of_one_run_the_gaps_are_shown_that_belong_to_it_or_touch_it(hole, shown):
+    lines = [line(1, 5), line(1, 6)]
+    places = {"before": 0, "between": 1, "after": 2}
+    expected: list[object] = [(1, 5), (1, 6)]
+    for place in shown:
+        expected.insert(places[place], "gap")
+    assert order(lines, [hole], run_ids=(7,)) == expected
 
 
 def test_a_gap_that_goes_on_comes_last():

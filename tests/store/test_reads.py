@@ -345,6 +345,11 @@ def test_gaps_are_those_that_touch_the_time(writer, reader, servers):
     assert found(until=NOW + 20) == found(until=NOW) == [1]
     assert found(until=NOW + 21) == [1, 2]
     assert found(server_ids=[servers[1]]) == []
+    assert found(since=NOW + 31, before=[(servers[0], 20)]) == [2]
+    assert found(since=NOW + 30, before=[(servers[1], 10), (servers[0], 10)]) == [1, 2]
+    assert found(since=NOW + 31, before=[(servers[1], 10), (servers[1], 20)]) == []
+    assert found(server_ids=[servers[1]], since=NOW, before=[(servers[0], 10)]) == []
+    assert found(before=[(servers[0], 20)]) == [1, 2]
 
 
 def test_status_tells_how_each_server_stands(writer, reader, servers, line):
