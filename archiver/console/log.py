@@ -32,7 +32,8 @@ class StoredLine(NamedTuple):
     run_id: int | None
     source: int
     observed_at: int
-    raw: str  # as received
+    raw: str | None  # as received; None: the row was deleted
+    key: int = 0  # of a deleted line: its hash_key
 
 
 class Log:
@@ -92,7 +93,9 @@ class Log:
                 gap = between.popleft()
                 if self.tail.pieces or is_later_run or gap.after_seq is None:
                     self.tail.break_off(gap)
-            key = lines.hash_key(lines.comparison_key(line.raw))
+            key = line.key
+            if line.raw is not None:
+                key = lines.hash_key(lines.comparison_key(line.raw))
             self.tail.append(key, line.seq, line.observed_at)
         if behind is not None:
             self.tail.break_off(behind)

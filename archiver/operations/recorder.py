@@ -168,7 +168,14 @@ class Recorder:
             status=stored.status[0] if stored.status else None,
         )
         tail = (
-            StoredLine(line.seq, line.run_id, line.source, line.observed_at, line.raw_or_text)
+            StoredLine(
+                seq=line.seq,
+                run_id=line.run_id,
+                source=line.source,
+                observed_at=line.observed_at,
+                raw=line.raw_or_text,
+                key=line.key,
+            )
             for line in stored.tail
         )
         try:

@@ -104,7 +104,7 @@ streams = Table(
     _may("replay_size", Integer, "lines in a full replay, learned"),
     _may("rate", Float, "lines a second"),
     _may("last_frame_at", BigInteger, "last sign of life"),
-    _may("keys", LargeBinary, "keys of the last lines whose rows are gone; not used yet"),
+    _may("keys", LargeBinary, "places and hashes of the last lines, which outlive their rows"),
 )
 
 runs = Table(

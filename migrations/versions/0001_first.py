@@ -199,7 +199,7 @@ def upgrade() -> None:
         sa.Column(
             "keys",
             sa.LargeBinary(),
-            comment="keys of the last lines whose rows are gone; not used yet",
+            comment="places and hashes of the last lines, which outlive their rows",
         ),
         sa.PrimaryKeyConstraint("server_id", name="pk_streams"),
     )

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from archiver.console.lines import searchable_text
 from archiver.console.messages import ConsoleOutput
 from archiver.console.stream import Stream
 from archiver.operations import recorder as module
 from archiver.operations.recorder import Committed, Recorder, Steps
 from archiver.store import database
+from archiver.store.reads import LineFilter, Reader
 from archiver.store.refusals import RefusedError
+from archiver.store.streams import keep_keys
 from archiver.store.writer import Writer
 
 NOW = 1_795_096_800_000_000
@@ -216,3 +219,49 @@ def test_a_bug_in_a_call_is_told_to_both(running):
     with pytest.raises(ZeroDivisionError):
         running.recorder.call(fail).result(10)
     assert isinstance(running.error, ZeroDivisionError)
+
+
+def replay(stream: Stream, texts: list[str], *, at: int) -> None:
+    """Connect, take a replay of *texts*, and lose the connection."""
+    mono = at / 1e6
+    stream.open_connection(at)
+    stream.authenticate(at, mono)
+    stream.begin_replay()
+    for number, text in enumerate(texts):
+        received = at + 10_000 + number
+        stream.receive_asked(ConsoleOutput(text), "{}", received, mono + 0.01 + number / 1e6)
+    stream.end_replay(at + 500_000, asked_at=mono)
+    stream.close_connection(1006, "lost", at + 600_000)
+
+
+def test_deleted_lines_do_not_come_back_with_a_replay(archive_url, tmp_path, timing):
+    texts = [
+        f"line {number} " + "\x1b[32mgreen\x1b[0m" * (number % 3 == 0) for number in range(170)
+    ]
+
+    def record(first: int, last: int, at: int) -> None:
+        running = Running(archive_url, tmp_path / "data", timing)
+        server_id = running.register("one")
+        steps = [partial(replay, texts=texts[first:last], at=at)]
+        running.recorder.tell(Steps(server_id, steps, 1, 1))
+        running.stop()
+        assert running.error is None
+
+    record(0, 140, NOW)
+    writing = database.Database.open(archive_url)
+    with writing.begin() as connection:
+        keep_keys(connection, 1)
+        connection.exec_driver_sql(
+            "DELETE FROM lines WHERE seq >= (SELECT seq FROM lines ORDER BY seq LIMIT 1 OFFSET 40)"
+        )
+    writing.close()
+    record(10, 160, NOW + 10_000_000)  # all of the deleted ones, and twenty new
+    record(20, 170, NOW + 20_000_000)
+
+    with Reader.open(archive_url) as reader:
+        stored = [row.text for row in reader.iter_lines(LineFilter())]
+        gaps = [gap for gap in reader.gaps() if gap.before_seq is None or gap.after_seq is not None]
+        counted = [(row.lines_recovered, row.lines_repeated) for row in reader.connections()]
+    assert stored == [searchable_text(text) for text in texts[:40] + texts[140:]]
+    assert gaps == []
+    assert counted == [(140, 0), (20, 130), (10, 140)]
