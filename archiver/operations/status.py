@@ -25,15 +25,16 @@ class Status:
 def read_status(reader: Reader, *, today: int) -> Status:
     """Return how recording stands; *today* is when counting begins."""
     collector = reader.collector()
-    is_alive = None
-    if collector is not None and collector.host == socket.gethostname():
-        is_alive = _is_alive(collector.pid)
+    is_alive = None if collector is None else is_collector_alive(collector)
     return Status(collector, is_alive, reader.status_of_all(today))
 
 
-def _is_alive(pid: int) -> bool:
+def is_collector_alive(collector: CollectorRow) -> bool | None:
+    """Return whether the process of *collector* is there; None: it is on another host."""
+    if collector.host != socket.gethostname():
+        return None
     try:
-        os.kill(pid, 0)  # signal 0 only asks
+        os.kill(collector.pid, 0)  # signal 0 only asks
     except ProcessLookupError:
         return False
     except PermissionError:

@@ -19,7 +19,7 @@ from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Self
 
-from archiver.store import location, revision
+from archiver.store import location
 from archiver.store.rows import (
     CollectorRow,
     ConnectionRow,
@@ -75,13 +75,7 @@ class Reader:
             StoreError: There is no archive, or it refuses.
 
         """
-        session = Session.open(location.parse(url))
-        try:
-            revision.check(session.revision(), session.location)
-        except BaseException:
-            session.close()
-            raise
-        return cls(session)
+        return cls(Session.open_archive(location.parse(url)))
 
     def __enter__(self) -> Self:
         return self

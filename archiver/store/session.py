@@ -70,6 +70,25 @@ class Session:
             connection.execute("PRAGMA query_only = ON")
         return cls(connection, sqlite3.Error, where)
 
+    @classmethod
+    def open_archive(cls, where: Location) -> "Session":
+        """
+        Connect to an archive of this program's revision.
+
+        Raises:
+            SchemaOutOfDateError: It is of another revision.
+            StoreError: There is no archive.
+            RefusedError: The database refuses.
+
+        """
+        session = cls.open(where)
+        try:
+            revision.check(session.revision(), where)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run one statement in a transaction of its own and return all its rows."""
         if not self._is_sqlite:
