@@ -26,9 +26,11 @@ from archiver.console.records import Source
 from archiver.console.timing import Timing
 from archiver.operations.compare import Difference, Stored, StoredGap, compare_lines
 from archiver.operations.ingest import Ingest
+from archiver.operations.verify import verify
 from archiver.simulator.serving import Shell, serve
 from archiver.simulator.settings import Settings as PanelKind
 from archiver.simulator.world import World
+from archiver.store.checks import Checks
 
 PATIENCE = 15.0  # seconds for anything that is waited for; all of it is usually much faster
 
@@ -64,6 +66,12 @@ class Archive:
     def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as connection:
             return connection.execute(sql, parameters).fetchall()
+
+    def faults(self) -> list[tuple[str, str | None, str | None]]:
+        """What a verifier finds: check, fault and where."""
+        with Checks.open(f"sqlite:///{self._path}") as checks:
+            verdicts = list(verify(checks, lambda *_: None))
+        return [(each.check, each.what, each.where) for each in verdicts if not each.is_ok]
 
     def one(self, sql: str, *parameters: object) -> Any:
         """The first value of the first row; None: no row."""
@@ -238,6 +246,7 @@ def recording(configure: Callable[..., Settings], archive: Archive) -> Recording
                 yield collector
             finally:
                 ingest.stop()
+        assert archive.faults() == []
 
     return record
 
