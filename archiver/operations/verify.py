@@ -126,6 +126,7 @@ class _Verification:
         for server_id in self._archive.servers_without_panel():
             verdict.fail("a server's panel is not there", self._name(server_id))
         for table in SERVER_TABLES:
+            self._advance("servers", 0.0)
             for server_id in self._archive.servers_in(table):
                 # Rows that came after the names were read may be of a new server.
                 if server_id not in self._names:
@@ -324,10 +325,9 @@ class _Lines:
         ):
             ids = sorted(key for key in named if key is not None)
             new = [key for key in ids if key not in self._known[table]]
-            unknown = self._archive.unknown_of(table, self._server_id, new) if new else []
-            for key in unknown:
+            for key in self._archive.unknown_of(table, self._server_id, new) if new else ():
                 self.origins.fail(f"{table[:-1]} {key} of a line is not there", self._server)
-            self._known[table] = set(ids).difference(unknown)
+            self._known[table] = set(ids)
 
     def _check_times(self, line: PlacedLine) -> None:
         if line.at_kind == AtKind.OBSERVED and line.at != line.observed_at:
@@ -363,7 +363,7 @@ class _Received:
     def __init__(self) -> None:
         self._id = self._connection = self._batch = 0
         self._latest = 0  # observed_at, in this batch and connection
-        self._low: PlacedLine | None = None  # the first that is earlier than those before
+        self._low: PlacedLine | None = None  # the last that is earlier than one before
 
     def receive(self, line: PlacedLine) -> Iterator[tuple[str, str]]:
         """Take the next line; yield what is wrong with its place, and what to do."""
@@ -375,7 +375,7 @@ class _Received:
         if (connection, line.batch) != (self._connection, self._batch):
             self._latest, self._low = line.observed_at, None
         elif line.observed_at < self._latest:
-            self._low = self._low or line
+            self._low = line
         elif self._low is not None:
             early = (self._latest - self._low.observed_at) / 1e6
             seq, self._low = self._low.seq, None

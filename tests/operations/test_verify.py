@@ -364,6 +364,10 @@ BROKEN = {
         "UPDATE streams SET run_id = 77 WHERE server_id = 2",
         ("streams", "current run 77 is not there"),
     ),
+    "a current run of another server": (
+        "UPDATE streams SET run_id = 3 WHERE server_id = 1",
+        ("streams", "current run 3 is not there"),
+    ),
     "lines without a stream": (
         "DELETE FROM streams WHERE server_id = 2",
         ("streams", "a server has lines but no stream"),
@@ -416,7 +420,7 @@ def test_two_lines_with_one_place_are_found(archive, paged_faults):
         ]
     else:
         statements = ["ALTER TABLE lines DROP CONSTRAINT uq_lines_server_id_seq"]
-    moved = f"UPDATE lines SET seq = {NEW[2]} WHERE seq = {NEW[3]}"
+    moved = f"UPDATE lines SET seq = {NEW[1]} WHERE seq = {NEW[2]}"
     execute(archive, *statements, moved)
     assert paged_faults() == [("places", "two lines have one place")]
 
@@ -505,10 +509,11 @@ def commit(url: str, tmp_path: Path, **given) -> None:
 
 def test_a_clock_that_was_set_back_is_no_fault(archive, tmp_path):
     seqs = [JUMP + number * STEP for number in range(9, 13)]
-    lines = [live(seq, 2 + n / 10, 2, 2) for n, seq in enumerate(seqs)]
+    # Set back between two batches; the second one takes long.
+    lines = [live(seq, 2 + 20 * n, 2, 2) for n, seq in enumerate(seqs)]
     commit(archive, tmp_path, lines=lines, status_changes=[change(2, "stopping", "running", 2)])
     # Set back within a batch, for good.
-    lines = [live(seqs[-1] + STEP * n, 3 - n, 2, 2) for n in range(1, 4)]
+    lines = [live(seqs[-1] + STEP * n, 63 - n, 2, 2) for n in range(1, 4)]
     # A new collector took the latest change by time for the last one.
     commit(archive, tmp_path, lines=lines, status_changes=[change(40, "offline", "running", 2)])
     assert faults(archive) == []
@@ -545,6 +550,8 @@ def test_a_collector_that_died_does_not_hinder_a_whole_check(sqlite_url):
     )
     assert "integrity_check" in ask(sqlite_url)[0].claim
     execute(sqlite_url, f"UPDATE collectors SET pid = {os.getpid()}")
+    assert "quick_check" in ask(sqlite_url)[0].claim
+    execute(sqlite_url, f"UPDATE collectors SET host = 'elsewhere', pid = {dead}")
     assert "quick_check" in ask(sqlite_url)[0].claim
 
 
