@@ -52,7 +52,8 @@ class LinePrinter:
     def gap(self, row: GapRow) -> str:
         """Return one gap, with its line feed."""
         lost = count_lost(row.lower, row.upper, row.expected)
-        text = f"-- gap: {lost}, {self._range(row)}, {row.reason} --"
+        lines = "line" if lost.split()[-1] == "1" else "lines"
+        text = f"-- gap: {lost} {lines}, {self._range(row)}, {row.reason} --"
         return f"{self._name(row.server_id, row.server_name)}{self._style(visible(text), fg='yellow')}\n"
 
     def _range(self, row: GapRow) -> str:
@@ -74,7 +75,7 @@ class LinePrinter:
 
 def count_lost(lower: int, upper: int | None, expected: int | None) -> str:
     """
-    Say how many lines a gap may hold.
+    Say how many lines a gap may hold, such as ``at least 12``.
 
     Args:
         lower: At least so many.
@@ -82,20 +83,12 @@ def count_lost(lower: int, upper: int | None, expected: int | None) -> str:
         expected: The likeliest number; None: no basis.
 
     """
-    bounds = _bounds(lower, upper)
-    if lower == upper or expected is None or expected in {lower, upper}:
-        return bounds or "unknown how many lines"
-    about = f"about {_lines(expected)}"
-    return f"{about}, {bounds.removesuffix(' lines').removesuffix(' line')}" if bounds else about
-
-
-def _bounds(lower: int, upper: int | None) -> str:
-    if upper is None:
-        return f"at least {_lines(lower)}" if lower else ""
     if lower == upper:
-        return _lines(lower)
-    return f"{lower} to {_lines(upper)}" if lower else f"up to {_lines(upper)}"
-
-
-def _lines(count: int) -> str:
-    return f"{count} line{'s' * (count != 1)}"
+        return str(lower)
+    if upper is None:
+        bounds = f"at least {lower}" if lower else ""
+    else:
+        bounds = f"{lower} to {upper}" if lower else f"up to {upper}"
+    if expected is None or expected in {lower, upper}:
+        return bounds or "unknown how many"
+    return f"about {expected}, {bounds}" if bounds else f"about {expected}"

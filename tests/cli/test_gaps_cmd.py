@@ -2,7 +2,7 @@ import json
 
 TABLE = """\
 GAP SERVER SERVER_NAME RUN FROM TO MISSING REASON CLOSED
-1 1a2b3c4d Survival - 14:00:12 14:02:40 at least 12 lines reconnect after 148 s -
+1 1a2b3c4d Survival - 14:00:12 14:02:40 at least 12 reconnect after 148 s -
 """
 
 

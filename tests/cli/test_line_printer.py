@@ -13,27 +13,40 @@ PRINTER = LinePrinter(zone=UTC, names=False, ansi="strip", bare=False, colour=Fa
 @pytest.mark.parametrize(
     ("lower", "upper", "expected", "words"),
     [
-        (1, 1, None, "1 line"),
-        (7, 7, 7, "7 lines"),
-        (0, 0, 0, "0 lines"),
-        (12, None, None, "at least 12 lines"),
-        (12, None, 12, "at least 12 lines"),
-        (0, 3, None, "up to 3 lines"),
-        (0, 3, 3, "up to 3 lines"),
-        (1, 30, None, "1 to 30 lines"),
-        (1, 30, 30, "1 to 30 lines"),
-        (0, None, None, "unknown how many lines"),
-        (0, None, 0, "unknown how many lines"),
-        (0, None, 40, "about 40 lines"),
-        (0, None, 1, "about 1 line"),
-        (12, None, 40, "about 40 lines, at least 12"),
-        (1, None, 40, "about 40 lines, at least 1"),
-        (0, 150, 40, "about 40 lines, up to 150"),
-        (1, 150, 40, "about 40 lines, 1 to 150"),
+        (1, 1, None, "1"),
+        (7, 7, 7, "7"),
+        (0, 0, 0, "0"),
+        (12, None, None, "at least 12"),
+        (12, None, 12, "at least 12"),
+        (0, 3, None, "up to 3"),
+        (0, 3, 3, "up to 3"),
+        (1, 30, None, "1 to 30"),
+        (1, 30, 30, "1 to 30"),
+        (0, None, None, "unknown how many"),
+        (0, None, 0, "unknown how many"),
+        (0, None, 40, "about 40"),
+        (12, None, 40, "about 40, at least 12"),
+        (0, 150, 40, "about 40, up to 150"),
+        (1, 150, 40, "about 40, 1 to 150"),
     ],
 )
 def test_a_gap_says_what_is_known_of_its_size(lower, upper, expected, words):
     assert count_lost(lower, upper, expected) == words
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "words"),
+    [
+        (1, 1, "1 line"),
+        (11, 11, "11 lines"),
+        (1, None, "at least 1 line"),
+        (0, None, "unknown how many lines"),
+        (0, 0, "0 lines"),
+    ],
+)
+def test_a_gap_among_lines_says_what_it_counts(lower, upper, words):
+    row = GapRow(1, 1, None, 1, 2, 0, 0, "why", lower, upper, None, None, "a", "b")
+    assert PRINTER.gap(row) == f"-- gap: {words}, 00:00:00 to 00:00:00, why --\n"
 
 
 @pytest.mark.parametrize(

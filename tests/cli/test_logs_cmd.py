@@ -135,19 +135,20 @@ def test_gaps_are_not_mixed_into_what_programs_read_but_told(archiver, archive, 
 def test_the_gap_before_the_newest_lines_is_shown_though_it_ended_before_them(
     archiver, open_writer, line, archive
 ):
-    late = line(2**34, BEGIN + 3600 * 1_000_000, "much later", run_id=2)
+    late = [line(2**34 + n, BEGIN + 3600 * 1_000_000 + n, "much later", run_id=2) for n in (0, 1)]
     gap = Gap(3, 2**32 + 65536, 2**34, BEGIN, BEGIN + 1, "too fast", 7, 7, run_id=2)
     other = Gap(4, None, 2**34, None, BEGIN, "of another server", 7, 7)
     with open_writer() as writer:
         writer.commit(
             [
-                Records(1, StreamState(run_id=2), lines=[late], gaps=[gap]),
+                Records(1, StreamState(run_id=2), lines=late, gaps=[gap]),
                 Records(2, StreamState(), gaps=[other]),
             ]
         )
-    shown = archiver("logs", "-n", "1", "--utc").out.splitlines()
+    shown = archiver("logs", "-n", "2", "--utc").out.splitlines()
     assert [text.partition("] ")[2] for text in shown] == [
         "-- gap: 7 lines, 14:00:00 to 14:00:00, too fast --",
+        "much later",
         "much later",
     ]
 
