@@ -21,8 +21,8 @@ CLOCK_TOLERANCE = 5_000_000  # microseconds; uptime, from which a start is known
 # the end of its replay, which takes no longer (console.timing, replay_timeout).
 REPLAY_TIME = 10_000_000
 
-_REPORT = "keep a copy of the archive and report this, unless somebody else wrote into it"
-_CLOCK = "nothing, if the collector's clock was set back then; else keep a copy and report this"
+_REPORT = "keep a copy and report this, unless somebody else wrote into it"
+_CLOCK = "nothing, if the clock was set back then; else keep a copy and report it"
 _DAMAGE = "stop, keep a copy of the archive, restore a backup or try sqlite3's .recover"
 
 _CONTAINER = frozenset({Source.LIVE, Source.REPLAY})

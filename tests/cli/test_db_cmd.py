@@ -75,7 +75,7 @@ def test_a_fault_is_told_with_where_it_is_and_what_to_do_and_exit_code_7(archive
         "FAILED  gaps: gap 1 misses at least -1, likely ?, at most ? lines (and 1 more)",
         "        where: server 'Survival'",
     ]
-    assert failed[2].startswith("        do:    keep a copy of the archive")
+    assert failed[2].startswith("        do:    keep a copy and report")
     assert failed[3].startswith("FAILED  streams: next seq is 0, but there is 42")
     assert len(failed) == 6
 
