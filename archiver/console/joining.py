@@ -107,6 +107,9 @@ class Joining:
     def run(self) -> Counts:
         """Add what is new, gaps where lines may be missing, and the held lines."""
         showing, places = self._showing, self._found.places
+        for place in self._live:  # what came since tells the times of what came before
+            heard = self._held[place][1]
+            self._log.learn(heard.raw, heard.observed_at)
         if self._replay and not self._live and showing.cut is None:
             self._learn_size()
         is_whole = showing.cut is None and not is_full(self._log, showing.frames)
@@ -199,9 +202,9 @@ class Joining:
             self._note_no_room(low, high, len(new))
             return 0
         first = low + step if joins_left else high - step * len(new)
-        before = min(self._showing.at, piece.times[right])
+        follower = piece.times[right]
         for offset, heard in enumerate(new):
-            seq = first + offset * step
+            seq, before = first + offset * step, min(heard.observed_at, follower)
             piece.insert(right + offset, heard.key, seq, before)
             log.add_line(seq, Source.REPLAY, heard, before=before, after=after)
         if gap is not None:
@@ -223,10 +226,10 @@ class Joining:
         if not step:
             self._note_no_room(low, high, len(new))
             return 0
-        before = min(self._showing.at, follower.times[0])
-        for seq, heard in enumerate(new, start=1):
-            piece.append(heard.key, low + seq * step, before)
-            log.add_line(low + seq * step, Source.REPLAY, heard, before=before, after=gap.from_at)
+        for offset, heard in enumerate(new, start=1):
+            seq, before = low + offset * step, min(heard.observed_at, follower.times[0])
+            piece.append(heard.key, seq, before)
+            log.add_line(seq, Source.REPLAY, heard, before=before, after=gap.from_at)
         gap.after_seq = low + len(new) * step
         log.touch_gap(gap)
         return len(new)
@@ -249,7 +252,8 @@ class Joining:
             self._note_gap(reason, lower=lower, upper=None, shown=len(new))
         flags = PLAIN if found.is_certain or not is_joined else Flag.UNCERTAIN
         for heard in new:
-            log.append(Source.REPLAY, heard, before=showing.until, after=after, flags=flags)
+            before = min(heard.observed_at, showing.until)
+            log.append(Source.REPLAY, heard, before=before, after=after, flags=flags)
         return len(new)
 
     def _follows(self) -> bool:
@@ -267,8 +271,10 @@ class Joining:
         self._add_missed(among.get(len(self._held), ()), self._showing.at)
 
     def _add_missed(self, new: Sequence[Heard], before: int) -> None:
+        after = self._showing.since
         for heard in new:
-            self._log.append(Source.REPLAY, heard, before=before, after=self._showing.since)
+            at = min(heard.observed_at, before)
+            self._log.append(Source.REPLAY, heard, before=at, after=after)
 
     # Gaps
 

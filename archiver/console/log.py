@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from archiver.console import lines
+from archiver.console.claims import read_claim
+from archiver.console.clocks import ServerClock
 from archiver.console.records import AtKind, Flag, Gap, Line, Source, StreamState
 from archiver.console.separation import Heard
 from archiver.console.tail import TAIL_LINES, Tail
@@ -35,6 +37,10 @@ class StoredLine(NamedTuple):
     raw: str | None  # as received; None: the row was deleted
     key: int = 0  # of a deleted line: its hash_key
 
+    def hash(self) -> int:
+        """Return what the line is compared by."""
+        return self.key if self.raw is None else lines.hash_key(lines.comparison_key(self.raw))
+
 
 class Log:
     """
@@ -50,6 +56,7 @@ class Log:
         self.state = state
         self.tail = Tail()
         self.next_gap_id = next_gap_id
+        self._clock = ServerClock()
         self._last_seq: int | None = None
         self.run_floor: int | None = None  # before this run's first line; None: not known
         self.crowded: set[int] = set()  # seqs before which no number is left
@@ -70,19 +77,17 @@ class Log:
             gaps: Its gaps that are not closed and lie among those lines, oldest first.
 
         """
-        between = deque[Gap]()
-        behind: Gap | None = None
-        for gap in gaps:
-            if gap.before_seq is None:
-                behind = gap
-            else:
-                between.append(gap)
+        known = list(gaps)
+        between = deque(gap for gap in known if gap.before_seq is not None)
+        behind = [gap for gap in known if gap.before_seq is None]
         is_later_run = False  # the first line of this run is among the stored ones
         self.tail.is_whole = True
         count = 0
         for line in stored:
             count += 1  # it is needed behind the loop
             self._last_seq = line.seq
+            if line.source == Source.LIVE and line.raw is not None:
+                self.learn(line.raw, line.observed_at)
             is_later_run |= line.run_id != self.run_id
             if line.run_id != self.run_id:
                 continue
@@ -93,12 +98,9 @@ class Log:
                 gap = between.popleft()
                 if self.tail.pieces or is_later_run or gap.after_seq is None:
                     self.tail.break_off(gap)
-            key = line.key
-            if line.raw is not None:
-                key = lines.hash_key(lines.comparison_key(line.raw))
-            self.tail.append(key, line.seq, line.observed_at)
-        if behind is not None:
-            self.tail.break_off(behind)
+            self.tail.append(line.hash(), line.seq, line.observed_at)
+        for gap in behind:
+            self.tail.break_off(gap)
         self.tail.is_whole &= is_later_run or count < TAIL_LINES
 
     def append(
@@ -220,24 +222,55 @@ class Log:
     ) -> None:
         """Add a line at its place; *before* and *after* as for ``append``."""
         text = lines.searchable_text(heard.raw)
+        if before is None:
+            at, at_kind, earliest_at = heard.observed_at, AtKind.OBSERVED, None
+        else:
+            at, at_kind, earliest_at = before, AtKind.BEFORE, after
+        claim, timestamp = read_claim(text), None
+        if claim is not None and claim.time is not None and source in CONTAINER_LINES:
+            if before is None:
+                timestamp = self._clock.learn(claim.time, heard.observed_at)
+            else:
+                timestamp = self._clock.resolve(claim.time, after, before)
+            if timestamp is not None:
+                # A claimed second lasts a second: in it, what else is known decides.
+                known = heard.observed_at if before is None else after or timestamp
+                at = min(max(timestamp, known), timestamp + claim.time.resolution - 1)
+                at_kind = AtKind.CLAIMED
+                self._date_back(seq, at)
         self.lines.append(
             Line(
                 seq=seq,
                 run_id=self.run_id,
                 source=source,
-                at=heard.observed_at if before is None else min(before, heard.observed_at),
-                at_kind=AtKind.OBSERVED if before is None else AtKind.BEFORE,
+                at=at,
+                at_kind=at_kind,
                 observed_at=heard.observed_at,
-                earliest_at=None if before is None else after,
-                timestamp=None,
-                level=None,
-                thread=None,
+                earliest_at=earliest_at,
+                timestamp=timestamp,
+                level=None if claim is None else claim.level,
+                thread=None if claim is None else claim.thread,
                 flags=lines.line_flags(heard.raw, text) | flags,
                 connection_id=self.connection_id,
                 text=text,
                 raw=None if text == heard.raw else heard.raw,
             )
         )
+
+    def learn(self, raw: str, observed_at: int) -> None:
+        """Learn from a line that came live how the server's clock goes."""
+        claim = read_claim(lines.searchable_text(raw))
+        if claim is not None and claim.time is not None:
+            self._clock.learn(claim.time, observed_at)
+
+    def _date_back(self, seq: int, at: int) -> None:
+        """Let the replayed lines right before a dated one be no later than it."""
+        for place in reversed(range(len(self.lines))):
+            line = self.lines[place]
+            if line.at_kind != AtKind.BEFORE or line.at <= at or line.seq > seq:
+                break
+            earliest = at if line.earliest_at is None else line.earliest_at
+            self.lines[place] = line._replace(at=min(line.at, max(at, earliest)))
 
     def _update_rate(self, at: int) -> None:
         """Let the rate follow the lines, over RATE_MEMORY once so much was seen."""

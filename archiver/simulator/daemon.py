@@ -8,9 +8,8 @@ Source: Wings f1c5bbd server/{crash,power,server,install}.go and
 environment/docker/{power,stats}.go.
 """
 
-from collections.abc import Callable
 from random import Random
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from archiver.simulator.clock import SECOND, Clock, seeded
 from archiver.simulator.console import Console
@@ -18,6 +17,9 @@ from archiver.simulator.frames import Stats, stats_text
 from archiver.simulator.games import Game
 from archiver.simulator.settings import Settings
 from archiver.simulator.truth import TrueEvent, TrueRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BEFORE_BOOT = (
     "Checking server disk space usage, this could take a few seconds...",
