@@ -30,7 +30,8 @@ def show_lines(
         lines = page = reader.lines(wanted, limit=limit, newest=True)
         is_cut = len(page) == limit
         if is_cut:
-            since = min(line.at for line in page)
+            # Gaps are dated by our clock, claimed lines by that of their host.
+            since = min(min(line.at, line.observed_at) for line in page)
             for line in page:
                 first.setdefault(line.server_id, line.seq)
     gaps = reader.gaps(wanted.server_ids, since, wanted.until, before=list(first.items()))

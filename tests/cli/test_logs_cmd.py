@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from archiver.console.records import Gap, Records, StreamState
+from archiver.console.records import AtKind, Gap, Records, Source, StreamState
 
 BEGIN = 1_795_096_800_000_000
 GAP = "-- gap: at least 12 lines, 14:00:12 to 14:02:40, reconnect after 148 s --"
@@ -217,6 +217,37 @@ def test_that_there_is_more_is_said_only_if_nobody_chose_the_number(archiver, op
     assert result.out.splitlines()[0].endswith("line 10")
     assert archiver("logs", "-n", "20").err == ""
     assert len(archiver("logs", "-n", "all").out.splitlines()) == 60
+
+
+def test_claimed_times_have_no_mark_and_move_no_gap(archiver, open_writer, line):
+    """A host whose clock is three minutes fast dates its lines behind what is known of gaps."""
+    minute = 60_000_000
+    with open_writer() as writer:
+        server_id = writer.register(
+            panel_origin="o", panel_name="p", uuid="u", identifier="i", name="n", node="", seen_at=0
+        )
+        lines = [
+            line(
+                number,
+                4 * minute + number,
+                f"line {number}",
+                at_kind=AtKind.CLAIMED,
+                observed_at=minute + number,
+                timestamp=4 * minute,
+                level=17,
+                source=Source.REPLAY if number else Source.LIVE,
+            )
+            for number in (0, 1, 9)
+        ]
+        gap = Gap(1, 1, 9, minute + 2, minute + 3, "missed", 1, 1)
+        writer.commit([Records(server_id, StreamState(), lines=lines, gaps=[gap])])
+    shown = archiver("logs", "--utc", "-n", "2").out.splitlines()
+    assert [row[11:24] for row in (shown[0], shown[2])] == ["00:04:00.000 "] * 2
+    assert "gap: 1 line" in shown[1]
+    record = json.loads(archiver("logs", "-n", "1", "-o", "ndjson").out)
+    assert (record["at_kind"], record["level"]) == ("claimed", "error")
+    assert record["timestamp"] == "1970-01-01T00:04:00.000000Z"
+    assert record["at"] == "1970-01-01T00:04:00.000009Z"
 
 
 def test_the_installed_program_is_safe_on_a_real_terminal(archive):
