@@ -78,12 +78,12 @@ _DATES = {
 _READ_DATE = {form: re.compile(text, re.ASCII) for form, text in _DATES.items()}
 _ANY_DATE = "|".join(re.sub(r"[?]P<[a-z]+>", "?:", text) for text in _DATES.values())
 
-# What follows must not make it something else: more digits, a unit, a half of the day.
+# What follows must not make it something else: more digits, or a half of the day.
 _TIME = re.compile(
     rf"(?:time=|ts=)?[\"\[(]?({_ANY_DATE})?(\d\d:\d\d:\d\d|(?<=-)\d\d\.\d\d\.\d\d)"
     r"(?:(?:[.,]|:(?=\d{3}))(\d{1,9}))?(?: (\d{4})(?![\d:.-]))?"
     r"(?: ?(Z|UTC|GMT|[+-]\d\d:?\d\d)(?!\w))?"
-    r"(?![\d:.,]*\d| ?[AaPp]\.?[Mm]\b| ?(?:ms|s|sec|seconds|h|hours)\b)",
+    r"(?![\d:.,]*\d| ?[AaPp]\.?[Mm]\b)",
     re.ASCII,
 )
 
