@@ -15,7 +15,7 @@ from archiver.console.timing import Timing
 SPREAD = 0.5  # of the interval, by which the audits of different servers are apart
 SPACING = 2.5  # times `replay_timeout`: 15 s between two replays of one server
 SILENCE = 20  # times the usual time between two lines, and more than `silence`, is suspicious
-LATE = 1.8  # times the usual time between two samples: one has been dropped
+LATE = 1.8  # times the usual step between two samples: one has been dropped
 ENOUGH = 20  # lines that tell a rate
 FAILURES = 3  # cut replays in a row that are asked for again before the next usual one
 
@@ -41,8 +41,8 @@ class Audits:
         self._count = 0  # lines of this connection
         self._fresh = 0  # of them, since the last replay
         self._last_line = 0.0
-        self._last_sample: float | None = None
-        self._beat: float | None = None  # seconds between two samples, as a rule
+        self._uptime: int | None = None  # milliseconds, of the last sample
+        self._step: float | None = None  # milliseconds between two samples, as a rule
         self._patience = 0.0  # of the present silence, seconds
         self._failures = 0
 
@@ -97,19 +97,20 @@ class Audits:
             wait = max(self._timing.audit_settle, self.wait_for_spacing(now))
             self._due = min(self._due, now + wait)
 
-    def watch(self, now: float) -> None:
+    def watch(self, now: float, uptime: int | None) -> None:
         """
         Note a sample of a console that runs.
 
-        They come in a steady rhythm and, as lines, are dropped where a reader is late.
+        Samples come in a steady rhythm and are dropped where a reader is late, as lines
+        are; so a step of the uptime that is too large tells of lines.
+
+        Args:
+            now: The time.
+            uptime: Milliseconds, as the sample has it; None: it has none.
+
         """
-        last, self._last_sample = self._last_sample, now
-        if last is not None:
-            beat = now - last
-            if self._beat is not None and beat > LATE * self._beat:
-                self.suspect(now)
-            elif self._beat is None or beat > self._beat / LATE:  # not an answer of ours
-                self._beat = beat if self._beat is None else 0.9 * self._beat + 0.1 * beat
+        if uptime is not None:
+            self._watch_rhythm(now, uptime)
         if self._since is None or self._count < ENOUGH:
             return
         usual = (self._last_line - self._since) / self._count
@@ -117,6 +118,16 @@ class Audits:
         if now - self._last_line > max(least, self._patience):
             self._patience = 2 * (now - self._last_line)
             self.suspect(now)
+
+    def _watch_rhythm(self, now: float, uptime: int) -> None:
+        last, self._uptime = self._uptime, uptime
+        if last is None or uptime < last:
+            return  # it is another run's, or came out of order
+        step = uptime - last
+        if self._step is not None and step > LATE * self._step:
+            self.suspect(now)
+        if step:  # else it is the same once more
+            self._step = step if self._step is None else 0.9 * self._step + 0.1 * step
 
     def is_due(self, now: float) -> bool:
         """Return whether to ask now; else the next look is set."""

@@ -319,8 +319,8 @@ class Procedure:
             case ConsoleOutput(text=line):
                 self._audits.hear(now)
                 self._last_text, self._silent_since = line, now
-            case Stats(state="running"):
-                self._audits.watch(now)
+            case Stats(state="running", uptime_ms=uptime):
+                self._audits.watch(now, uptime)
             case _:
                 pass
 
@@ -425,16 +425,17 @@ class Procedure:
             self._close_asking()
         if self._stage not in {_Stage.CONFIRMING, _Stage.DONE}:
             self._cut = reason
-        self._end(at, now)
+        self._end(at, now, is_void=True)
 
-    def _end(self, at: int, now: float) -> None:
-        """Let the stream resolve what it holds."""
+    def _end(self, at: int, now: float, *, is_void: bool = False) -> None:
+        """Let the stream resolve what it holds; *is_void*: no replay is wanted any more."""
         if self._stage is not _Stage.DONE:
             self._stage = _Stage.DONE
             self._due = None
             is_silent = self._asked_at is not None and self._silent_since < self._asked_at
             has_news = is_silent and self._last_text != self._began_with and self._is_audit
-            self._audits.end(now, is_cut=self._cut is not None, has_news=has_news)
+            is_cut = self._cut is not None and not is_void
+            self._audits.end(now, is_cut=is_cut, has_news=has_news)
             self._steps.append(
                 partial(Stream.end_replay, at=at, asked_at=self._asked_at, cut=self._cut)
             )
