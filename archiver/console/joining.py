@@ -22,6 +22,8 @@ SLACK = 15  # a replay shorter by one part of so many may still have been cut by
 LOG_LAG = 0.05  # seconds behind the live path in which the docker log has a line, at last
 REPLAY_LEAD = 0.015  # seconds behind its first frame in which a line of it comes live
 LOST_LIVE = "the daemon dropped lines while connected"
+CONFIRMING = 6_000_000  # microseconds that a line is older than the request that confirms it
+MANY = 2**31  # lines
 NO_ROOM = "a replay showed lines here, and no number is left between their neighbours"
 
 
@@ -106,13 +108,14 @@ class Joining:
 
     def run(self) -> Counts:
         """Add what is new, gaps where lines may be missing, and the held lines."""
-        showing, places = self._showing, self._found.places
+        log, showing, places = self._log, self._showing, self._found.places
+        reaches_back = self._reaches_back()
         for place in self._live:  # what came since tells the times of what came before
             heard = self._held[place][1]
-            self._log.learn(heard.raw, heard.observed_at)
+            log.learn(heard.raw, heard.observed_at)
         if self._replay and not self._live and showing.cut is None:
             self._learn_size()
-        is_whole = showing.cut is None and not is_full(self._log, showing.frames)
+        is_whole = showing.cut is None and not is_full(log, showing.frames)
         joined = _find_joined(self._pieces, places, is_whole=is_whole)
         behind: Sequence[Heard] = ()
         among: dict[int, Sequence[Heard]] = {}  # before which of the held lines
@@ -136,6 +139,8 @@ class Joining:
         if showing.cut is not None and not showing.is_audit:
             reason = f"replay was cut: {showing.cut}"
             self._note_gap(reason, lower=0, upper=None, shown=recovered)
+        if reaches_back and joined[-1] and showing.cut is None:
+            log.confirm(log.tail.seq_behind(MANY, showing.until - CONFIRMING))
         self._add_held(among)
         return Counts(recovered, len(self._replay) - recovered)
 
@@ -180,6 +185,17 @@ class Joining:
         if size > replay_size(self._log) or (state.replay_size is None and is_cut):
             state.replay_size = size
 
+    def _reaches_back(self) -> bool:
+        """Return whether everything before the replay's first known line is confirmed."""
+        known = [place for place in self._found.places if 0 <= place < self._stored]
+        if not known:
+            return False
+        number, place = self._find(known[0])
+        if not place:
+            return not number and self._log.tail.is_whole  # nothing of this run is before
+        confirmed = self._log.state.confirmed_seq
+        return confirmed is not None and confirmed >= self._pieces[number].seqs[place - 1]
+
     # What becomes of its new lines
 
     def _insert(self, new: Sequence[Heard], right: int, *, joins_left: bool) -> int:
@@ -216,10 +232,12 @@ class Joining:
         """Put lines behind the stored line number *left*, into the gap there; return how many."""
         log = self._log
         number, left = self._find(left)
-        piece, follower = self._pieces[number : number + 2]
-        gap = follower.gap
-        if left < len(piece.keys) - 1 or gap is None:
+        piece = self._pieces[number]
+        if left < len(piece.keys) - 1:
             return 0  # within a piece it shows nothing that can be trusted
+        follower = self._pieces[number + 1]
+        gap = follower.gap
+        assert gap is not None  # that is what parts two pieces
         high = follower.seqs[0]
         low = log.tail.last_beside(piece.seqs[-1], high)
         step = min(SEQ_STEP, (high - low) // (len(new) + 1))

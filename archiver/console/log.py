@@ -22,6 +22,7 @@ SEQ_JUMP = 2**32
 NEVER = 2**63 - 1  # microseconds
 RATE_MEMORY = 600.0  # seconds over which the rate of lines is averaged
 RATE_LEAST = 5.0  # the same, at the beginning
+SETTLED = 15 * 60 * 1_000_000  # microseconds behind the newest line: nothing comes there
 PLAIN = Flag(0)  # nothing is special about a line
 
 CONTAINER_LINES = frozenset({Source.LIVE, Source.REPLAY})  # what a replay can show
@@ -137,6 +138,17 @@ class Log:
             self.tail.add_beside(seq)
         self.add_line(seq, source, heard, before=before, after=after, flags=flags)
 
+    def confirm(self, seq: int | None) -> None:
+        """Note that nothing will be inserted before the line *seq*; None: nothing is known."""
+        known = self.state.confirmed_seq
+        if seq is not None and (known is None or seq > known):
+            self.state.confirmed_seq = seq
+
+    def confirm_by_age(self, replay_size: int) -> None:
+        """Confirm what is out of reach of replays, or old."""
+        if self._rated_at is not None:
+            self.confirm(self.tail.seq_behind(2 * replay_size, self._rated_at - SETTLED))
+
     def miss_replay(self, at: int, since: int | None, why: str) -> None:
         """Note that no replay shows what was printed since *since*; None: ever."""
         self.note_gap(f"{outage(since, at)}: {why}", since, at, lower=0, upper=None)
@@ -199,6 +211,7 @@ class Log:
         """
         self.run_id = run_id
         self.run_floor = self._last_seq if since == NEVER else None
+        self.confirm(self.run_floor)  # no replay shows an ended run
         seqs = self.tail.keep_since(since)
         moved = set(seqs)
         for place, line in enumerate(self.lines):

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from archiver.console import lines, messages
 from archiver.console.events import Events, is_restoring
-from archiver.console.joining import Joining, Showing, is_full, is_mixed
+from archiver.console.joining import Joining, Showing, is_full, is_mixed, replay_size
 from archiver.console.log import NEVER, Log, StoredLine
 from archiver.console.messages import ConsoleOutput, Message, TextMessage
 from archiver.console.records import (
@@ -311,6 +311,7 @@ class Stream:
             self._journaled = True
         log, runs = self._log, self._runs
         self.state.run_id = runs.run_id
+        log.confirm_by_age(replay_size(log))
         records = Records(
             server_id=self.server_id,
             state=self.state,

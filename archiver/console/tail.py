@@ -80,6 +80,26 @@ class Tail:
         place = bisect_left(self._beside, high)
         return max(low, self._beside[place - 1]) if place else low
 
+    def seq_behind(self, count: int, observed_at: int) -> int | None:
+        """
+        Return the newest seq that is far behind the newest line; None: none is.
+
+        Args:
+            count: That is, more than so many lines behind it,
+            observed_at: or observed before this.
+
+        """
+        found: int | None = None
+        newer = 0
+        for piece in reversed(self.pieces):
+            place = len(piece.keys) - 1 - max(0, count - newer)
+            newer += len(piece.keys)
+            place = max(place, bisect_left(piece.times, observed_at) - 1)
+            if 0 <= place:
+                found = piece.seqs[place]
+                break
+        return found
+
     def gap_behind(self) -> Gap | None:
         """Return the gap behind the last line, if there is one."""
         return self.pieces[-1].gap if self.pieces and not self.pieces[-1].keys else None

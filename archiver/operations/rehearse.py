@@ -65,13 +65,15 @@ class Archive:
         """Store copies, as a database does; a seq that is taken must not come again."""
         if records is None:
             return
-        self.state = replace(records.state)
+        confirmed, self.state = self.state.confirmed_seq, replace(records.state)
         if records.frames_done:
             self.frames.clear()
         self.frames += records.frames
         for line in records.lines:
             if line.seq in self.lines:
                 raise ValueError(f"seq {line.seq} comes twice")
+            if confirmed is not None and line.seq < confirmed:
+                raise ValueError(f"seq {line.seq} is below the confirmed mark {confirmed}")
             self.lines[line.seq] = line
         for seq, run_id in records.moved:
             self.lines[seq] = self.lines[seq]._replace(run_id=run_id)

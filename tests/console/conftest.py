@@ -65,7 +65,10 @@ class Archive:
         """Store copies, as a database does; a number that is taken must not come again."""
         if records is None:
             return
+        confirmed = self.state.confirmed_seq
         self.state = replace(records.state)
+        assert confirmed is None or (self.state.confirmed_seq or 0) >= confirmed
+        assert all(confirmed is None or line.seq > confirmed for line in records.lines)
         if records.frames_done:
             self.frames.clear()
         self.frames += records.frames
