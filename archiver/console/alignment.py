@@ -55,6 +55,7 @@ class Window:
         is_whole: What is stored begins where the run did.
         is_cut: It broke off, so it may end long before the live lines.
         is_audit: Somebody listened all the time, so that nothing should be new.
+        is_alone: Live lines that came later are in it too.
 
     """
 
@@ -66,6 +67,7 @@ class Window:
     is_whole: bool = False
     is_cut: bool = False
     is_audit: bool = False
+    is_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +312,7 @@ def _align_with_losses(
     followers = live[: max(len(replay), window.most)]
     behind = _price_behind(window)
     prices = {0: Price(BEFORE_ALL, 0.0) if window.is_whole and not skipped else FREE}
-    prices[len(stored) + len(followers)] = AHEAD
+    prices[len(stored) + len(followers)] = FREE if window.is_alone else AHEAD
     prices[len(stored)] = behind
     place = -skipped
     for piece in pieces[:-1]:

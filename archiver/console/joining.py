@@ -41,6 +41,7 @@ class Showing(NamedTuple):
             are taken for copies of live ones.
         cut: Why more of it may have been under way; None: it is whole.
         is_audit: Nobody had to miss anything.
+        is_alone: Live lines are in it, once, which came after those that are held.
 
     """
 
@@ -51,6 +52,7 @@ class Showing(NamedTuple):
     frames: int
     cut: str | None
     is_audit: bool = False
+    is_alone: bool = False
 
 
 class Counts(NamedTuple):
@@ -175,6 +177,7 @@ class Joining:
             is_whole=log.tail.is_whole and bool(self._pieces[0].keys),
             is_cut=is_cut,
             is_audit=showing.is_audit,
+            is_alone=showing.is_alone,
         )
 
     def _learn_size(self) -> None:

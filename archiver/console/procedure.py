@@ -9,6 +9,10 @@ as the burst is over. Lines of the main socket are held until then.
     main      auth -> status -> send stats -> held lines ...... -> send stats -> lines
     asking                           open -> auth -> status -> send logs -> burst -> close
 
+Where the host gives no second socket, the main one asks in a quiet moment. What it
+brings until the burst is over is taken for the replay, live lines and all: these are
+new lines of it, in their order.
+
 A replay has no end mark. It is over when for `replay_quiet` the asking socket has
 brought no more lines than the main one: what both bring is live.
 """
@@ -77,6 +81,7 @@ class _Stage(Enum):
     IDENTIFYING = "identifying"  # until the main socket's stats say which run this is
     OPENING = "opening"  # until the second socket is open
     JOINING = "joining"  # until its first status
+    QUIETING = "quieting"  # until the main socket is quiet, which then asks itself
     COLLECTING = "collecting"  # the replay
     CONFIRMING = "confirming"  # until stats say that the run is still the same
     DONE = "done"
@@ -107,6 +112,7 @@ class Procedure:
         self._asked_at: float | None = None
         self._audits = Audits(timing, spread)
         self._is_audit = False  # the present replay
+        self._is_alone = False  # the main socket asks for it
         self._last_text = ""  # of the newest container line on either socket
         self._silent_since = 0.0  # when the main socket brought its last container line
         self._began_with = ""  # the newest line when the present replay was asked for
@@ -167,8 +173,11 @@ class Procedure:
             if message.state == "starting" and previous not in {None, "starting"}:
                 self._stop("the server started", at, now)  # what came so far is of the run before
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")
-        self._steps.append(partial(Stream.receive, message=message, frame=text, at=at, mono=now))
         self._note_evidence(message, now)
+        if self._stage is _Stage.COLLECTING and self._is_alone and _is_container_line(message):
+            self._collect(message, frame, at, now)
+            return
+        self._steps.append(partial(Stream.receive, message=message, frame=text, at=at, mono=now))
         if self._stage is not _Stage.DONE:
             self._watch_main(message, at, now, is_first_status=previous is None)
 
@@ -221,14 +230,12 @@ class Procedure:
         if self.asking is not None:
             self.asking.advance(now)
             self._receive_asking_events(at, now)
-        self._advance_stage(at, now)
-
-    def _advance_stage(self, at: int, now: float) -> None:
         if self._may_audit and self._audits.is_due(now):
             self._begin_audit()
-            return
-        if self._due is None or now < self._due:
-            return
+        elif self._due is not None and now >= self._due:
+            self._advance_stage(at, now)
+
+    def _advance_stage(self, at: int, now: float) -> None:
         match self._stage:
             case _Stage.SUBSCRIBING:
                 self._identify(now)
@@ -238,6 +245,8 @@ class Procedure:
                 self._ask(at, now)
             case _Stage.JOINING:
                 self.fail_asking("no answer to auth on the second socket", at, now)
+            case _Stage.QUIETING:
+                self._ask_alone(at, now)
             case _Stage.COLLECTING:
                 self._listen_for_end(now)
             case _Stage.CONFIRMING:
@@ -288,10 +297,9 @@ class Procedure:
     def _watch_main(self, message: Message, at: int, now: float, *, is_first_status: bool) -> None:
         """Draw from a message of the main socket what it means for the replay."""
         match message:
-            case ConsoleOutput(text=line):
-                if self._stage is _Stage.COLLECTING and not is_daemon_line(line):
-                    self._heard_main.append(now)
-                    self._surplus -= 1
+            case ConsoleOutput():
+                if _is_container_line(message):
+                    self._watch_line(now)
             case Stats():
                 if self._stage is _Stage.IDENTIFYING:
                     self._open(now)
@@ -304,6 +312,14 @@ class Procedure:
                     self._identify(now)
             case _:
                 pass
+
+    def _watch_line(self, now: float) -> None:
+        if self._stage is _Stage.COLLECTING:
+            self._heard_main.append(now)
+            self._surplus -= 1
+        elif self._stage is _Stage.QUIETING:
+            assert self._ends_by is not None
+            self._due = min(now + self._timing.alone_quiet, self._ends_by)
 
     def _identify(self, now: float) -> None:
         self._stage = _Stage.IDENTIFYING
@@ -353,10 +369,15 @@ class Procedure:
         """Try once more, on another socket, because nothing came of this one."""
         if self._stage not in {_Stage.OPENING, _Stage.JOINING, _Stage.COLLECTING}:
             return
+        was_opening = self._stage is _Stage.OPENING
         self._close_asking()
         self._asked_at = None
         if self._attempts < ATTEMPTS:
             self._open_after(self._timing.throttled_wait)
+        elif was_opening and not self._is_audit and self.main.is_live:
+            self._stage = _Stage.QUIETING
+            self._ends_by = now + self._timing.alone_timeout
+            self._due = now + self._timing.alone_quiet
         else:
             self._cut = reason
             self._end(at, now)
@@ -367,7 +388,15 @@ class Procedure:
 
     def _ask(self, at: int, now: float) -> None:
         assert self.asking is not None
-        self.asking.ask_logs()
+        self._is_alone = False
+        self._ask_on(self.asking, at, now)
+
+    def _ask_alone(self, at: int, now: float) -> None:
+        self._is_alone = True
+        self._ask_on(self.main, at, now)
+
+    def _ask_on(self, connection: protocol.Connection, at: int, now: float) -> None:
+        connection.ask_logs()
         self._stage = _Stage.COLLECTING
         self._asked_at = now
         self._audits.ask(now)
@@ -407,7 +436,8 @@ class Procedure:
         if is_quiet and now - self._asked_at >= patience:
             self._confirm(now)
         elif now >= self._ends_by:
-            self._cut = f"it did not end within {timing.replay_timeout:g} s"
+            if not self._is_alone:  # else live lines go on, and nothing is known to be cut
+                self._cut = f"it did not end within {timing.replay_timeout:g} s"
             self._confirm(now)
         else:
             self._due = now + timing.replay_quiet / 4
@@ -436,6 +466,10 @@ class Procedure:
             has_news = is_silent and self._last_text != self._began_with and self._is_audit
             is_cut = self._cut is not None and not is_void
             self._audits.end(now, is_cut=is_cut, has_news=has_news)
-            self._steps.append(
-                partial(Stream.end_replay, at=at, asked_at=self._asked_at, cut=self._cut)
-            )
+            end = partial(Stream.end_replay, at=at, asked_at=self._asked_at, cut=self._cut)
+            self._steps.append(partial(end, is_alone=self._is_alone))
+            self._is_alone = False
+
+
+def _is_container_line(message: Message) -> bool:
+    return isinstance(message, ConsoleOutput) and not is_daemon_line(message.text)

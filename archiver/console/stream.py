@@ -257,7 +257,14 @@ class Stream:
             self._touch_connection()
             self._connection = self._log.connection_id = None
 
-    def end_replay(self, at: int, *, asked_at: float | None = None, cut: str | None = None) -> None:
+    def end_replay(
+        self,
+        at: int,
+        *,
+        asked_at: float | None = None,
+        cut: str | None = None,
+        is_alone: bool = False,
+    ) -> None:
         """
         Resolve what is held: the replay, then the lines that came meanwhile.
 
@@ -265,6 +272,7 @@ class Stream:
             at: When, microseconds.
             asked_at: When the replay was asked for, monotonic seconds; None: it was not.
             cut: Why there is no replay, or may be more of it; None: it is whole.
+            is_alone: The main socket has asked, so live lines are in it, once.
 
         """
         if not self._holding:
@@ -278,20 +286,18 @@ class Stream:
             self._frames_done = True
         live = [heard for source, heard in held if source is Source.LIVE]
         readings: list[Reading] = []
-        if asked_at is not None:
-            window = self._timing.twin_window
-            readings = separate_replay(asked, live, asked_at=asked_at, window=window)
-            if cut is not None:
-                readings = [drop_unsure_end(reading, live, window) for reading in readings]
+        if is_alone and asked:
+            readings = [Reading(asked, 0.0)]
+        elif asked_at is not None:
+            readings = self._read_replay(asked, live, asked_at, is_cut=cut is not None)
         since, self._absent_since = self._absent_since, None
         frames = len(asked) + self._blank
-        readings = [reading for reading in readings if reading.replay]
         if readings and self._is_audit and live and is_mixed(self._log, readings):
             readings = []  # nothing is missing without it, and another one will come
         if readings:
             assert asked_at is not None
             until, is_audit = self._held_since, self._is_audit
-            showing = Showing(at, since, until, asked_at, frames, cut, is_audit)
+            showing = Showing(at, since, until, asked_at, frames, cut, is_audit, is_alone)
             self._count_replay(*Joining(self._log, readings, held, showing).run())
         else:
             is_missed = cut or since is not None or is_full(self._log, frames)
@@ -302,6 +308,16 @@ class Stream:
         if live:
             self._last_line = live[-1].mono
         self.state.last_frame_at = self._heard_at or at
+
+    def _read_replay(
+        self, asked: Sequence[Heard], live: Sequence[Heard], asked_at: float, *, is_cut: bool
+    ) -> list[Reading]:
+        """Return the ways to tell the replay from live lines in which it has a line."""
+        window = self._timing.twin_window
+        readings = separate_replay(asked, live, asked_at=asked_at, window=window)
+        if is_cut:
+            readings = [drop_unsure_end(reading, live, window) for reading in readings]
+        return [reading for reading in readings if reading.replay]
 
     # What comes of it
 

@@ -95,7 +95,7 @@ class Tail:
             place = len(piece.keys) - 1 - max(0, count - newer)
             newer += len(piece.keys)
             place = max(place, bisect_left(piece.times, observed_at) - 1)
-            if 0 <= place:
+            if place >= 0:
                 found = piece.seqs[place]
                 break
         return found

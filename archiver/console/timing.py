@@ -31,6 +31,8 @@ class Timing:
     replay_quiet: float = 0.35  # after the last frame: the burst is over
     replay_empty: float = 1.2  # nothing came at all
     replay_timeout: float = 6.0  # the longest that lines are held for one replay
+    alone_quiet: float = 0.12  # of the main socket, before it asks itself
+    alone_timeout: float = 1.5  # the longest that this quiet is waited for
     throttled_wait: float = 6.0  # newer daemons take one `send logs` per 5 s
     twin_window: float = 0.08  # a line and its copy on the other socket arrive this close
 

@@ -157,6 +157,7 @@ class Wire:
         self.status = "running"
         self.booted: float | None = 0.0  # None: no uptime in its stats
         self.answers = {"auth", "auth again", "send stats", "asking"}
+        self.refuses_asking = False  # the host gives no second socket
         self.expired = False  # the token: everything is withheld until the next auth
         self.token_delay = 0.05
         # What was seen
@@ -251,6 +252,8 @@ class Wire:
                 self.opened.append(self.now + delay)
                 if "asking" in self.answers:
                     self.later(delay + LINK, lambda: self._open_asking(procedure))
+                elif self.refuses_asking:
+                    self.later(delay + LINK, lambda: self._refuse_asking(procedure))
             case CloseAsking():
                 if self.asking is not None:
                     self.asking.is_open = False
@@ -292,7 +295,7 @@ class Wire:
             sample["uptime"] = round((self.now - self.booted) * 1000) if on else 0
         return json.dumps(sample | other)
 
-    def answer_logs(self) -> None:
+    def answer_logs(self, socket: Socket) -> None:
         """Answer `send logs`: nothing here, because replays come from the test."""
 
     def _answer(self, socket: Socket | None, message: dict[str, Any]) -> None:
@@ -313,7 +316,7 @@ class Wire:
         elif event == "send stats" and "send stats" in self.answers:
             self.send(socket, "stats", self.stats())
         elif event == "send logs":
-            self.answer_logs()
+            self.answer_logs(socket)
 
     # Private
 
@@ -341,6 +344,11 @@ class Wire:
         if procedure is self.procedure:
             self.asking = Socket()
             procedure.open_asking("jwt", renew_at=self.now + 510, now=self.now)
+            self.settle()
+
+    def _refuse_asking(self, procedure: Procedure) -> None:
+        if procedure is self.procedure:
+            procedure.fail_asking("too many sockets", self.at, self.now)
             self.settle()
 
     def _arrive(self, socket: Socket, frame: str | bytes) -> None:
@@ -400,9 +408,8 @@ class Server(Wire):
             self.print(line, delays=(main, asking))
             self.pass_time(spacing)
 
-    def answer_logs(self) -> None:
-        asking = self.asking
-        self.later(self.random.uniform(0, 0.05), lambda: self._replay(asking))
+    def answer_logs(self, socket: Socket) -> None:
+        self.later(self.random.uniform(0, 0.05), lambda: self._replay(socket))
 
     def restart(self) -> None:
         for status in ("stopping", "offline", "starting", "running"):
@@ -422,10 +429,10 @@ class Server(Wire):
     def _write_log(self) -> None:
         self.readable = min(len(self.log), self.readable + 1)
 
-    def _replay(self, asking: Socket | None) -> None:
-        if asking is self.asking:
+    def _replay(self, socket: Socket) -> None:
+        if socket.is_open:
             for line in self.log[: self.readable][-150:]:
-                self.send(asking, "console output", line, delay=self.random.uniform(0, 0.001))
+                self.send(socket, "console output", line, delay=self.random.uniform(0, 0.001))
 
 
 class Dialogue(Wire):

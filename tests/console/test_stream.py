@@ -174,3 +174,23 @@ def test_nor_where_the_server_restarts(new_server, seed, scripts):
     server = new_server(seed)
     live_through(server, [step for script in scripts for step in script])
     assert missing(server) == []
+
+
+def test_where_no_second_socket_is_given_the_main_one_asks(new_server):
+    server = new_server(3)
+    server.answers.discard("asking")
+    server.refuses_asking = True
+    server.print_lines(20, 0.0)
+    server.connect()
+    server.pass_time(20)
+    assert [event for _, asked, event in server.sent if not asked].count("send logs") == 1
+    server.print_lines(5, 0.2)
+    server.disconnect()
+    server.print_lines(7, 0.0)
+    server.connect()
+    server.pass_time(6.5)
+    server.print_lines(12, 0.3)  # through the replay
+    server.pass_time(20)
+    server.commit()
+    assert missing(server) == []
+    assert len(server.archive.lines) == 44
