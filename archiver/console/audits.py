@@ -51,6 +51,11 @@ class Audits:
         """When to look whether to ask; None: not at all."""
         return self._due
 
+    @property
+    def is_suspected(self) -> bool:
+        """Whether lines may have been lost since the last whole replay."""
+        return self._suspected
+
     def wait_for_spacing(self, now: float) -> float:
         """Return how many seconds another replay must wait."""
         last = self._asked_at

@@ -6,6 +6,7 @@ behind all of them, or between the live lines that are held meanwhile. Numbers t
 are committed never change; where none is left between two lines a gap says so.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
@@ -24,6 +25,7 @@ REPLAY_LEAD = 0.015  # seconds behind its first frame in which a line of it come
 LOST_LIVE = "the daemon dropped lines while connected"
 CONFIRMING = 6_000_000  # microseconds that a line is older than the request that confirms it
 MANY = 2**31  # lines
+OUT_OF_REACH = "the daemon seems to have dropped lines while connected"
 NO_ROOM = "a replay showed lines here, and no number is left between their neighbours"
 
 
@@ -42,6 +44,7 @@ class Showing(NamedTuple):
         cut: Why more of it may have been under way; None: it is whole.
         is_audit: Nobody had to miss anything.
         is_alone: Live lines are in it, once, which came after those that are held.
+        suspected_from: There is evidence that lines were lost since then; None: none.
 
     """
 
@@ -53,6 +56,7 @@ class Showing(NamedTuple):
     cut: str | None
     is_audit: bool = False
     is_alone: bool = False
+    suspected_from: int | None = None
 
 
 class Counts(NamedTuple):
@@ -112,6 +116,8 @@ class Joining:
         """Add what is new, gaps where lines may be missing, and the held lines."""
         log, showing, places = self._log, self._showing, self._found.places
         reaches_back = self._reaches_back()
+        if showing.suspected_from is not None and showing.cut is None:
+            self._note_suspicion(showing.suspected_from)
         for place in self._live:  # what came since tells the times of what came before
             heard = self._held[place][1]
             log.learn(heard.raw, heard.observed_at)
@@ -302,6 +308,30 @@ class Joining:
     def _note_gap(self, reason: str, *, lower: int, upper: int | None, shown: int) -> None:
         since, at = self._showing.since, self._showing.at
         self._log.note_gap(reason, since, at, lower=lower, upper=upper, shown=shown)
+
+    def _note_suspicion(self, since: int) -> None:
+        """Note that lines may be missing since then, where the replay begins later."""
+        log, showing = self._log, self._showing
+        known = [place for place in self._found.places if 0 <= place < self._stored]
+        number, place = self._find(known[0]) if known else (len(self._pieces) - 1, -1)
+        piece = self._pieces[number]
+        if not is_full(log, showing.frames) or (known and piece.times[place] <= since):
+            return
+        place = bisect_right(piece.times, since)
+        if not 0 < place < len(piece.keys):
+            return  # there is a gap already, or nothing came since
+        gap = Gap(
+            id=log.next_gap_id(),
+            after_seq=log.tail.last_beside(piece.seqs[place - 1], piece.seqs[place]),
+            before_seq=piece.seqs[place],
+            from_at=since,
+            to_at=piece.times[place],
+            reason=OUT_OF_REACH,
+            lower=0,
+            upper=None,
+            run_id=log.run_id,
+        )
+        log.touch_gap(gap)
 
     def _note_no_room(self, low: int | None, high: int, count: int) -> None:
         """Note lines that have no number, once; numbers never change."""

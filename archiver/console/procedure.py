@@ -113,6 +113,8 @@ class Procedure:
         self._audits = Audits(timing, spread)
         self._is_audit = False  # the present replay
         self._is_alone = False  # the main socket asks for it
+        self._sampled_at: int | None = None  # the last sample, microseconds
+        self._suspected_from: int | None = None  # since then lines may have been lost
         self._last_text = ""  # of the newest container line on either socket
         self._silent_since = 0.0  # when the main socket brought its last container line
         self._began_with = ""  # the newest line when the present replay was asked for
@@ -173,7 +175,7 @@ class Procedure:
             if message.state == "starting" and previous not in {None, "starting"}:
                 self._stop("the server started", at, now)  # what came so far is of the run before
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")
-        self._note_evidence(message, now)
+        self._note_evidence(message, at, now)
         if self._stage is _Stage.COLLECTING and self._is_alone and _is_container_line(message):
             self._collect(message, frame, at, now)
             return
@@ -275,7 +277,7 @@ class Procedure:
                 case protocol.Refused(reason=reason, do=do, slow=slow):
                     self._actions.append(CloseMain(reason, do, slow))
                 case protocol.LogsThrottled():
-                    pass  # this socket never asks for logs
+                    pass  # it asks once at most, so it cannot be
 
     def _receive_asking_events(self, at: int, now: float) -> None:
         asking = self.asking
@@ -326,8 +328,9 @@ class Procedure:
         self._due = now + self._timing.stats_timeout
         self.main.ask_stats()
 
-    def _note_evidence(self, message: Message, now: float) -> None:
+    def _note_evidence(self, message: Message, at: int, now: float) -> None:
         """Draw from a message whether lines may have been lost on the live path."""
+        was_suspected = self._audits.is_suspected
         match message:
             case ConsoleOutput(text=line) if is_daemon_line(line):
                 if THROTTLING in line:
@@ -339,6 +342,10 @@ class Procedure:
                 self._audits.watch(now, uptime)
             case _:
                 pass
+        if self._audits.is_suspected and not was_suspected:
+            self._suspected_from = self._sampled_at
+        if isinstance(message, Stats):
+            self._sampled_at = at
 
     def _begin_audit(self) -> None:
         """Get a replay of what came live, to see whether it was all."""
@@ -402,7 +409,8 @@ class Procedure:
         self._audits.ask(now)
         self._began_with = self._last_text
         if self._is_audit:
-            self._steps.append(partial(Stream.audit, at=at))
+            since = self._suspected_from
+            self._steps.append(partial(Stream.audit, at=at, suspected_from=since))
         self._steps.append(Stream.begin_replay)
         self._ends_by = now + self._timing.replay_timeout
         self._heard_asked.clear()
@@ -466,6 +474,8 @@ class Procedure:
             has_news = is_silent and self._last_text != self._began_with and self._is_audit
             is_cut = self._cut is not None and not is_void
             self._audits.end(now, is_cut=is_cut, has_news=has_news)
+            if self._cut is None:
+                self._suspected_from = None
             end = partial(Stream.end_replay, at=at, asked_at=self._asked_at, cut=self._cut)
             self._steps.append(partial(end, is_alone=self._is_alone))
             self._is_alone = False

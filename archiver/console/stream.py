@@ -112,6 +112,7 @@ class Stream:
         # While a replay is under way
         self._holding = False
         self._is_audit = False  # the replay is asked for without a reason to miss anything
+        self._suspected_from: int | None = None
         self._held: list[tuple[Source, Heard]] = []  # as the main socket brought them
         self._held_since = 0  # microseconds
         self._asked: list[Heard] = []  # as the asking socket brought them
@@ -180,10 +181,20 @@ class Stream:
         self._heard_at = self._held_since = at
         self._holding = True
         self._is_audit = self._withheld = False
+        self._suspected_from = None
 
-    def audit(self, at: int) -> None:
-        """Hold lines until ``end_replay``: nothing should be missing before them."""
+    def audit(self, at: int, suspected_from: int | None) -> None:
+        """
+        Hold lines until ``end_replay``: nothing should be missing before them.
+
+        Args:
+            at: When, microseconds.
+            suspected_from: There is evidence that the daemon dropped lines since then;
+                None: there is none.
+
+        """
         self.hold(at)
+        self._suspected_from = suspected_from
         self._absent_since = at
         self._is_audit = True
 
@@ -297,7 +308,17 @@ class Stream:
         if readings:
             assert asked_at is not None
             until, is_audit = self._held_since, self._is_audit
-            showing = Showing(at, since, until, asked_at, frames, cut, is_audit, is_alone)
+            showing = Showing(
+                at=at,
+                since=since,
+                until=until,
+                asked_at=asked_at,
+                frames=frames,
+                cut=cut,
+                is_audit=is_audit,
+                is_alone=is_alone,
+                suspected_from=self._suspected_from,
+            )
             self._count_replay(*Joining(self._log, readings, held, showing).run())
         else:
             is_missed = cut or since is not None or is_full(self._log, frames)
