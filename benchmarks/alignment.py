@@ -6,7 +6,9 @@ How many lines are lost, repeated or misordered, by schedule of faults and kind 
 Runs the archiver's own procedure and three simpler strategies against the same
 simulated worlds in virtual time, and holds what each has stored against the truth:
 errors per million lines that a good client could have had, and behind the slash those
-of them that the text decides (in `undecidable` text nobody could know). The simpler
+of them that the text decides (in `undecidable` text nobody could know). The last columns
+are the archiver's own wrong lines; `uncovered` are those that neither an open gap nor
+an uncertain mark covers. The simpler
 strategies ask for the replay on the one socket that they have:
 
     hashes    drop what was seen among the last 1,000 lines, within 2 s of the request
@@ -21,7 +23,6 @@ import argparse
 import gzip
 import json
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,7 +34,7 @@ from random import Random
 from typing import NamedTuple
 
 from archiver.console.lines import comparison_key, is_daemon_line
-from archiver.console.records import Source
+from archiver.console.records import Flag, Source
 from archiver.console.timing import Timing
 from archiver.operations.rehearse import Rehearsal
 from archiver.simulator import texts
@@ -249,17 +250,41 @@ def run_world(cell: Cell, number: int) -> tuple[Score, int]:
     else:
         assert simple is not None
         stored = simple.stored
-    return score_lines(world.known_lines(server.name), stored), 0
+    truth = world.known_lines(server.name)
+    score = score_lines(truth, stored)
+    uncovered = 0
+    if rehearsal is not None:
+        spans = list(covered_spans(rehearsal))
+        uncovered = sum(
+            error.lines
+            for error in score.errors
+            if not any(
+                since <= truth[min(error.place, len(truth) - 1)].at <= until
+                for since, until in spans
+            )
+        )
+    return score, uncovered
 
 
-def run_cell(cell: Cell) -> tuple[Cell, Score, float]:
-    """Run worlds until there are enough lines."""
-    began = time.process_time()
+def covered_spans(rehearsal: Rehearsal) -> Iterator[tuple[int, int]]:
+    """Yield the times in which the archive says that it may be wrong."""
+    for gap in rehearsal.archive.open_gaps():
+        yield (gap.from_at or 0) - 2 * SECOND, gap.to_at + 2 * SECOND
+    for line in rehearsal.archive.lines.values():
+        if line.flags & Flag.UNCERTAIN:
+            since = line.observed_at if line.earliest_at is None else line.earliest_at
+            yield since - 2 * SECOND, line.observed_at + 2 * SECOND
+
+
+def run_cell(cell: Cell) -> tuple[Cell, Score, int]:
+    """Run worlds until there are enough lines; return the score and uncovered errors."""
     scores: list[Score] = []
+    uncovered = 0
     while sum(score.recoverable for score in scores) < cell.lines:
-        score, _ = run_world(cell, len(scores))
+        score, more = run_world(cell, len(scores))
         scores.append(score)
-    return cell, add_up(scores), time.process_time() - began
+        uncovered += more
+    return cell, add_up(scores), uncovered
 
 
 def show(score: Score) -> str:
@@ -268,7 +293,7 @@ def show(score: Score) -> str:
     return f"{score.wrong * share:9,.0f}/{(score.wrong - score.undecidable) * share:<8,.0f}"
 
 
-def run_all(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Score, float]]:
+def run_all(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Score, int]]:
     """Run cells, in the order given."""
     if jobs == 1:
         yield from map(run_cell, cells)
@@ -299,12 +324,12 @@ def main() -> None:
         for strategy in strategies
     ]
     head = "".join(f"{strategy:>18}" for strategy in strategies)
-    print(f"{'errors per million':20} {'lines':>9}{head}   lost repeated misordered")
+    print(f"{'errors per million':20} {'lines':>9}{head}   lost repeated misordered uncovered")
     row: list[str] = []
-    for cell, score, _seconds in run_all(cells, options.jobs):
+    for cell, score, uncovered in run_all(cells, options.jobs):
         if cell.strategy == strategies[0]:
             sys.stdout.write(f"{cell.kind:9} {cell.schedule:10} {score.recoverable:9,}")
-            row = [f"{score.lost:7} {score.repeated:8} {score.misordered:10}"]
+            row = [f"{score.lost:7} {score.repeated:8} {score.misordered:10} {uncovered:9}"]
         sys.stdout.write(show(score))
         if cell.strategy == strategies[-1]:
             print("  " + row[0], flush=True)

@@ -29,6 +29,7 @@ from archiver.console.surprise import Surprise
 TWICE = -2  # a live line once more: it was told apart wrongly
 ROTATED = 15.0  # nats: a log that was removed in mid-run
 ENDS_EARLY = 15.0  # nats: a replay that stops before what is stored, at a line of 64 KiB
+DULL = 1.0  # nats: lines that tell less, on average, do not show where losses are
 SHORT = 0.5  # nats for each line that a replay cut by its size is short of that size
 BEFORE_ALL = 30.0  # nats: lines before the first one of a run
 BEGINNING = 5.0  # nats: a replay that begins as the run did is not cut by chance just there
@@ -180,7 +181,7 @@ class _Exact:
         is_open = most == 0 and chosen and self._window.is_full  # it may be a gap
         return Alignment(
             places,
-            weights[ends.index(chosen)] + twins_weight - told,
+            highest + twins_weight - told,  # of the likeliest, to compare with other ways
             fewer=fewest - chosen,
             more=None if is_open else chosen - most,
         )
@@ -333,7 +334,10 @@ def _align_with_losses(
     places = [place if place == NEW else place + skipped for place in found.places]
     new = _count_behind(places, len(all_stored))
     paid = behind.once + behind.each * new if new else 0.0
-    return Alignment(places, found.weight + paid + _log_prior(new, window))
+    weight = found.weight + paid + _log_prior(new, window)
+    if told[-1] < DULL * len(replay):  # many other ways are about as likely
+        return Alignment(places, weight, fewer=new, more=None)
+    return Alignment(places, weight)
 
 
 def _price_behind(window: Window) -> Price:
