@@ -25,6 +25,7 @@ REPLAY_LEAD = 0.015  # seconds behind its first frame in which a line of it come
 LOST_LIVE = "the daemon dropped lines while connected"
 CONFIRMING = 6_000_000  # microseconds that a line is older than the request that confirms it
 MANY = 2**31  # lines
+MIXED = 10  # lines more than a replay can have: too many that the main socket missed
 OUT_OF_REACH = "the daemon seems to have dropped lines while connected"
 NO_ROOM = "a replay showed lines here, and no number is left between their neighbours"
 
@@ -79,7 +80,8 @@ def is_full(log: Log, frames: int) -> bool:
 
 def is_mixed(log: Log, readings: Sequence[Reading]) -> bool:
     """Return whether a replay has more lines than one can: live ones nobody else heard."""
-    return min(len(reading.replay) for reading in readings) > replay_size(log)
+    most = max(replay_size(log), ASSUMED_REPLAY)
+    return min(len(reading.replay) for reading in readings) > most + MIXED
 
 
 class Joining:
