@@ -100,6 +100,8 @@ def test_pieces_of_a_log_of_distinct_lines_come_together(length, cuts):
     pieces = [piece for piece in (list(range(first)), list(range(second, third))) if piece]
     replay = list(range(max(0, length - window), length))
     is_cut = len(replay) < length
+    overlap = (pieces[-1][-1] + 1 if pieces else 0) - (length - window)
+    assume(overlap <= 0 or overlap > 3)  # so few lines may be equal by chance
     places = align(pieces or [()], [], replay, Window(None, 0, 0, is_full=is_cut)).places
 
     flat = [line for piece in pieces for line in piece]
