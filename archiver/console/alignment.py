@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, inf, lgamma, log
+from operator import itemgetter
 
 from archiver.console.overlay import ABSENT, ABSENT_MORE, FREE, LOSS, NEW, Price, overlay
 from archiver.console.surprise import Surprise
@@ -102,43 +103,97 @@ class Alignment:
         return dataclasses.replace(self, places=places)
 
 
-def align(
-    pieces: Sequence[Sequence[int]], live: Sequence[int], replay: Sequence[int], window: Window
-) -> Alignment:
+class Aligner:
     """
-    Return the likeliest way in which *replay* lies over what is stored and live.
+    What is stored and live, to lay any number of readings of one replay over it.
 
     Args:
         pieces: Keys of the stored end of this run, oldest first, in unbroken pieces:
             between two of them lines may be missing. At least one, which may be empty.
         live: Keys of the lines that came live since, oldest first. Between the last
             piece and them lines may be missing too.
-        replay: Keys of the replay, oldest first.
-        window: What else is known.
 
     """
-    # A rare text that is new and also live was rather told apart wrongly than printed twice.
-    rare = [key for key, count in Counter(live).items() if count == 1]
-    surprise = Surprise(*pieces, live, doubtful=set(rare).difference(*pieces))
-    stored = sum(map(len, pieces))
-    twins, twins_weight, place = _find_twins(replay, live, window, surprise)
-    if place is not None:  # more was printed since than a replay holds
-        return Alignment(list(range(stored + place, stored + place + twins)), twins_weight)
-    exact = _Exact(pieces, replay[: len(replay) - twins], window, surprise)
-    found = exact.choose(range(stored, stored + twins), twins_weight)
-    best = found
-    if twins < min(window.least, len(replay)) or not exact.is_sure(found, live):
-        other = _align_with_losses(pieces, live, replay, window, surprise)
-        best = found if other is None or other.weight <= found.weight else other
-    return dataclasses.replace(best, places=_mark_twice(best.places, replay, surprise))
+
+    def __init__(self, pieces: Sequence[Sequence[int]], live: Sequence[int]) -> None:
+        self._pieces = pieces
+        self._live = live
+        self._stored = sum(map(len, pieces))
+        # A rare text that is new and also live was rather told apart wrongly.
+        rare = [key for key, count in Counter(live).items() if count == 1]
+        self._surprise = Surprise(*pieces, live, doubtful=set(rare).difference(*pieces))
+
+    def align_exactly(self, replay: Sequence[int], window: Window) -> tuple[Alignment, bool]:
+        """
+        Return the likeliest way without a loss, and whether none with losses is likelier.
+
+        Args:
+            replay: Its keys, oldest first.
+            window: What else is known of it.
+
+        """
+        stored, live, surprise = self._stored, self._live, self._surprise
+        twins, weight, place = _find_twins(replay, live, window, surprise)
+        if place is not None:  # more was printed since than a replay holds
+            return Alignment(list(range(stored + place, stored + place + twins)), weight), True
+        exact = _Exact(self._pieces, replay[: len(replay) - twins], window, surprise)
+        found = exact.choose(range(stored, stored + twins), weight)
+        is_sure = twins >= min(window.least, len(replay)) and exact.is_sure(found, live)
+        return self._mark_twice(found, replay), is_sure
+
+    def align_with_losses(self, replay: Sequence[int], window: Window) -> Alignment | None:
+        """Return the likeliest way with losses within pieces; None: nothing is equal."""
+        found = _align_with_losses(self._pieces, self._live, replay, window, self._surprise)
+        return None if found is None else self._mark_twice(found, replay)
+
+    def _mark_twice(self, found: Alignment, replay: Sequence[int]) -> Alignment:
+        """Mark the NEW lines that are rather live ones out of place."""
+        places = [
+            TWICE if place == NEW and self._surprise.is_twice(key) else place
+            for place, key in zip(found.places, replay, strict=True)
+        ]
+        return dataclasses.replace(found, places=places)
 
 
-def _mark_twice(places: Sequence[int], replay: Sequence[int], surprise: Surprise) -> list[int]:
-    """Return *places* with those NEW ones as TWICE that are rather live lines out of place."""
-    return [
-        TWICE if place == NEW and surprise.is_twice(key) else place
-        for place, key in zip(places, replay, strict=True)
-    ]
+def align(
+    pieces: Sequence[Sequence[int]], live: Sequence[int], replay: Sequence[int], window: Window
+) -> Alignment:
+    """Return how a replay that can be read in one way only lies over what is known."""
+    return choose_reading(pieces, live, [(replay, window, 0.0)])[1]
+
+
+def choose_reading(
+    pieces: Sequence[Sequence[int]],
+    live: Sequence[int],
+    replays: Sequence[tuple[Sequence[int], Window, float]],
+) -> tuple[int, Alignment]:
+    """
+    Return which reading of a replay fits best, and how it lies over what is known.
+
+    Args:
+        pieces: As for ``Aligner``.
+        live: As for ``Aligner``.
+        replays: The readings: keys, what else is known, and how unlikely it is, in nats.
+
+    """
+    aligner = Aligner(pieces, live)
+    ways: list[tuple[float, int, Alignment]] = []  # weight, number of the reading
+    sure = set[int]()
+    for number, (keys, window, cost) in enumerate(replays):
+        found, is_sure = aligner.align_exactly(keys, window)
+        ways.append((found.weight - cost, number, found))
+        if is_sure:
+            sure.add(number)
+    _, number, _ = best = max(ways, key=itemgetter(0))
+    if number not in sure:
+        # Losses are looked for in the two likeliest, since that takes a hundred times as long.
+        cheapest = min(range(len(replays)), key=lambda other: replays[other][2])
+        for other in {number, cheapest}:
+            keys, window, cost = replays[other]
+            way = aligner.align_with_losses(keys, window)
+            if way is not None and way.weight - cost > best[0]:
+                best = way.weight - cost, other, way
+    return best[1:]
 
 
 class _Exact:

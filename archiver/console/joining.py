@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
 
-from archiver.console.alignment import TWICE, Alignment, Window, align
+from archiver.console.alignment import TWICE, Alignment, Window, choose_reading
 from archiver.console.log import CONTAINER_LINES, PLAIN, SEQ_STEP, Log, outage
 from archiver.console.overlay import NEW
 from archiver.console.records import Flag, Gap, Source
@@ -158,19 +158,17 @@ class Joining:
 
     def _choose(self, readings: Sequence[Reading]) -> tuple[Sequence[Heard], Alignment]:
         """Return the reading that fits best, and how it lies over what is stored."""
-        stored = [piece.keys for piece in self._pieces]
         live = [self._held[place][1] for place in self._live]
-        keys = [heard.key for heard in live]
-        best: tuple[float, Sequence[Heard], Alignment] | None = None
-        for replay, cost in readings:
-            window = self._describe(replay, live)
-            found = align(stored, keys, [heard.key for heard in replay], window)
-            if best is None or found.weight - cost > best[0]:
-                best = found.weight - cost, replay, found
-        assert best is not None
-        _, chosen, found = best
+        number, found = choose_reading(
+            [piece.keys for piece in self._pieces],
+            [heard.key for heard in live],
+            [
+                ([heard.key for heard in replay], self._describe(replay, live), cost)
+                for replay, cost in readings
+            ],
+        )
         counted = [place != TWICE for place in found.places]
-        return list(compress(chosen, counted)), found.without_twice()
+        return list(compress(readings[number].replay, counted)), found.without_twice()
 
     def _describe(self, replay: Sequence[Heard], live: Sequence[Heard]) -> Window:
         log, showing = self._log, self._showing

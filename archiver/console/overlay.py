@@ -84,7 +84,6 @@ class _Grid:
             self._places.setdefault(key, []).append(place)
         self._prices = [prices.get(place, LOSS) for place in range(self._count + 1)]
         self._row = [-inf] * self._count
-        self._reach: list[float] = []  # of the row: at best for any place up to each
         self._columns = {
             price.each: ([-inf] * self._count, [-1] * self._count) for price in self._prices
         }
@@ -94,11 +93,8 @@ class _Grid:
         back: list[dict[int, int]] = []  # of each line: its place -> the pair before it
         best, best_end = -inf, (-1, -1)
         for line, key in enumerate(self._replay):
-            row = [-inf] * self._count
-            sources: dict[int, int] = {}
-            self._reach = []
-            for place in self._places.get(key, ()):
-                row[place], sources[place] = self._extend(line, place)
+            row, sources = self._extend(line, self._places.get(key, ()))
+            for place in sources:
                 ended = row[place] + ends[place + 1] - self._rest(line, place)
                 if ended > best:
                     best, best_end = ended, (line, place)
@@ -106,35 +102,40 @@ class _Grid:
             back.append(sources)
         return None if best == -inf else Overlay(best, _trace(back, best_end, self._count))
 
-    def _extend(self, line: int, place: int) -> tuple[float, int]:
-        """Return the best way up to this pair, and the pair before it."""
-        price = self._prices[place]
-        new = self._told[line] + price.once + price.each * line  # if all before were
-        best, source = (-new if line else 0.0), _FIRST
-        if not line or not place:
-            return best, source
-        before, row = place - 1, self._row
-        if row[before] > best:
-            best, source = row[before], (line - 1) * self._count + before
-        column, lines = self._columns[price.each]
-        if column[before] - new > best:
-            best, source = column[before] - new, lines[before] * self._count + before
-        if before:
-            if not self._reach:
-                values = (value + ABSENT_MORE * at for at, value in enumerate(row))
-                self._reach = list(accumulate(values, max))
-            reached = self._reach[before - 1]
-            if reached - ABSENT - ABSENT_MORE * before > best:
-                best = reached - ABSENT - ABSENT_MORE * before
-                source = (line - 1) * self._count + _find(row, before - 1, reached)
-        return best, source
+    def _extend(self, line: int, places: Sequence[int]) -> tuple[list[float], dict[int, int]]:
+        """Return the best ways up to each pair of this line, and the pairs before them."""
+        following = [-inf] * self._count
+        sources: dict[int, int] = {}
+        told, row, count = self._told[line], self._row, self._count
+        reach: list[float] = []
+        if line and places:
+            values = (value + ABSENT_MORE * at for at, value in enumerate(row))
+            reach = list(accumulate(values, max))
+        for place in places:  # one loop: a call for each pair would take twice as long
+            once, each = self._prices[place]
+            new = told + once + each * line  # if all lines before were new
+            best, source = (-new if line else 0.0), _FIRST
+            if line and place:
+                before = place - 1
+                if row[before] > best:
+                    best, source = row[before], (line - 1) * count + before
+                column, lines = self._columns[each]
+                if column[before] - new > best:
+                    best, source = column[before] - new, lines[before] * count + before
+                lacks = reach[before - 1] - ABSENT - ABSENT_MORE * before if before else -inf
+                if lacks > best:
+                    at = _find(row, before - 1, reach[before - 1])
+                    best, source = lacks, (line - 1) * count + at
+            following[place], sources[place] = best, source
+        return following, sources
 
     def _rest(self, line: int, place: int) -> float:
         """Return what the lines behind this pair cost, if all of them are new."""
         rest = len(self._replay) - line - 1
-        price = self._prices[place + 1]
-        told = self._told[-1] - self._told[line + 1]
-        return told + price.once + price.each * rest if rest else 0.0
+        if not rest:
+            return 0.0
+        once, each = self._prices[place + 1]
+        return self._told[-1] - self._told[line + 1] + once + each * rest
 
     def _keep(self, line: int, row: list[float], sources: Mapping[int, int]) -> None:
         """Keep the ways that end with this line."""
