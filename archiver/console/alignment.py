@@ -211,7 +211,9 @@ class _Exact:
         self._window = window
         self._surprise = surprise
         self._told = surprise.sums(replay, None)
-        self._priors = [_log_prior(new, window) for new in range(len(replay) + 1)]
+        # At best: the number that is likeliest by itself.
+        usual = int((window.expected or 0.0) * (1 - 1 / DISPERSION))
+        self._best_prior = max(_log_prior(0, window), _log_prior(usual, window))
 
     def choose(self, twins: range, twins_weight: float) -> Alignment:
         """Return the middle one of the likely ways, the live lines *twins* at its end."""
@@ -249,7 +251,7 @@ class _Exact:
         new = [n for n in range(len(self._replay)) if found.places[n] == NEW]
         told = sum(self._told[n + 1] - self._told[n] for n in new if self._replay[n] in known)
         behind = _count_behind(found.places, sum(map(len, self._pieces)))
-        gain = told + max(self._priors) - self._priors[min(behind, len(self._priors) - 1)]
+        gain = told + self._best_prior - _log_prior(behind, self._window)
         return gain <= min(LOSS.once, ABSENT)
 
     def _weight(self, end: int) -> float:
@@ -268,7 +270,7 @@ class _Exact:
             told -= BEGINNING if end == len(last) and is_alone else 0.0
         elif end < len(last):  # what is stored begins no earlier than a whole log
             told += ROTATED
-        return self._priors[total - end] - told
+        return _log_prior(total - end, self._window) - told
 
 
 def _ends(piece: Sequence[int], replay: Sequence[int]) -> list[int]:

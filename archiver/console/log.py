@@ -235,6 +235,7 @@ class Log:
     ) -> None:
         """Add a line at its place; *before* and *after* as for ``append``."""
         text = lines.searchable_text(heard.raw)
+        seen = lines.line_flags(heard.raw, text)
         if before is None:
             at, at_kind, earliest_at = heard.observed_at, AtKind.OBSERVED, None
         else:
@@ -263,7 +264,7 @@ class Log:
                 timestamp=timestamp,
                 level=None if claim is None else claim.level,
                 thread=None if claim is None else claim.thread,
-                flags=lines.line_flags(heard.raw, text) | flags,
+                flags=seen if flags is PLAIN else seen | flags,  # | is slow
                 connection_id=self.connection_id,
                 text=text,
                 raw=None if text == heard.raw else heard.raw,
