@@ -359,8 +359,8 @@ class Joining:
             piece, follower = self._pieces[number - 1 : number + 1]
             if not joined[number - 1] or follower.gap is None:
                 continue
-            if not piece.keys and follower.gap.after_seq is not None:
-                continue  # before it is the end of another run, which no replay shows
+            if not piece.keys and not self._is_of_this_run(follower.gap):
+                continue
             follower.gap.closed_at = self._showing.at
             self._log.touch_gap(follower.gap)
             if piece.keys:
@@ -371,10 +371,14 @@ class Joining:
     def _close_last_gap(self) -> None:
         """Close the gap behind the last stored line, but not if that is of another run."""
         gap = self._log.tail.gap_behind()
-        if gap is not None and (self._stored or gap.after_seq is None):
+        if gap is not None and (self._stored or self._is_of_this_run(gap)):
             gap.closed_at = self._showing.at
             self._log.touch_gap(gap)
             self._log.tail.pieces.pop()
+
+    def _is_of_this_run(self, gap: Gap) -> bool:
+        """Return whether nothing but the begin of this run is before a gap at its begin."""
+        return gap.after_seq is None and gap.run_id == self._log.run_id
 
     def _find(self, place: int) -> tuple[int, int]:
         """Return in which piece the line number *place* of all is, and where in it."""

@@ -162,6 +162,7 @@ class Log:
         lower: int,
         upper: int | None,
         shown: int = 0,
+        run_id: int | None = None,
     ) -> None:
         """
         Note that lines may be missing behind the last one.
@@ -173,6 +174,7 @@ class Log:
             lower: At least so many.
             upper: At most so many; None: unknown.
             shown: So many that were printed in this time are not missing.
+            run_id: Of which run they are; None: of the present one.
 
         """
         gap = self.tail.gap_behind()
@@ -190,7 +192,7 @@ class Log:
                 reason=reason,
                 lower=lower,
                 upper=upper,
-                run_id=self.run_id,
+                run_id=self.run_id if run_id is None else run_id,
             )
             self.tail.break_off(gap)
             self.state.next_seq += SEQ_JUMP

@@ -423,36 +423,40 @@ class Stream:
                 # run before may have come behind `offline`: nearer to which?
                 since = at - min(MOVE_BACK_MOST, (at - run.ended_at) // 2)
             self._begin_run(since)
-            if known_until and previous not in {None, "offline"}:
-                self._note_unseen(_RESTARTED, known_until, at)
+            if known_until is not None and run is not None and previous not in {None, "offline"}:
+                self._note_unseen(_RESTARTED, known_until or run.first_seen_at, at, run)
         elif known_until and status == "offline" and previous not in {None, "offline"}:
-            self._note_unseen(_STOPPED, known_until, at)
+            self._note_unseen(_STOPPED, known_until, at, run)
 
     def _receive_stats(self, stats: messages.Stats, at: int, mono: float) -> None:
-        run_id = self._runs.run_id
+        previous = self._runs.run
         boot = self._runs.receive_stats(stats, at, mono, self._last_line)
-        if self._runs.run_id != run_id:
-            self._receive_boot(boot, at)
+        if self._runs.run is not previous:
+            self._receive_boot(boot, at, previous)
         sample = self._samples.receive(stats, at, self._runs.run_id)
         if sample is not None:
             self._stats_samples.append(sample)
 
-    def _receive_boot(self, boot: int | None, at: int) -> None:
+    def _receive_boot(self, boot: int | None, at: int, previous: Run | None) -> None:
         """Begin the run that a sample proves; *boot* None: only its state says so."""
         if boot is None:
             self._begin_run(NEVER)
         elif not self._holding:
             self._begin_run(boot - MOVE_BACK)
-        elif not self._begin_run(boot) and self._absent_since is not None:
-            self._note_unseen(_RESTARTED, self._absent_since, at)
+        elif not self._begin_run(boot) and (self._absent_since is not None or previous is not None):
+            seen = None if previous is None else previous.first_seen_at
+            since = seen if self._absent_since is None else self._absent_since
+            assert since is not None
+            self._note_unseen(_RESTARTED, since, at, previous)
 
     def _begin_run(self, since: int) -> bool:
         assert self._runs.run_id is not None
         return self._log.begin_run(self._runs.run_id, since)
 
-    def _note_unseen(self, what: str, since: int, at: int) -> None:
-        """Note at once, in one transaction with the run, that the run before has no end."""
-        self._log.note_gap(what, since, at, lower=0, upper=None)
+    def _note_unseen(self, what: str, since: int, at: int, run: Run | None) -> None:
+        """Note at once, in one transaction with the next run, that *run* has no end."""
+        run_id = None if run is None else run.id
+        self._log.note_gap(what, since, at, lower=0, upper=None, run_id=run_id)
 
     def _count_replay(self, new: int, known: int) -> None:
         if self._connection is not None:
