@@ -14,6 +14,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ import pytest
 
 from archiver.console.lines import searchable_text
 from archiver.operations.compare import Difference, Stored, StoredGap, compare_lines
+from archiver.simulator.daemon import GameServer
 from archiver.simulator.serving import Shell, serve
 from archiver.simulator.settings import Settings
 from archiver.simulator.world import World
@@ -30,21 +32,26 @@ PROGRAM = Path(sys.executable).with_name("archiver")
 PATIENCE = 20.0  # seconds for anything that is waited for; all of it is usually much faster
 
 
+def _count(server: GameServer, *_: object) -> list[str]:
+    """Return its next line; each has a number."""
+    return [f"line {len(server.console.lines):06}"]
+
+
 def say(world: World, count: int = 1) -> None:
     """Let every game print lines with the next numbers."""
     for server in world.servers:
         for _ in range(count):
-            world.print_line(server.uuid, f"line {len(server.console.lines):06}")
+            world.print_line(server.uuid, _count(server)[0])
 
 
 @asynccontextmanager
-async def talking(world: World) -> AsyncIterator[None]:
-    """Let every game print 100 lines a second."""
+async def talking(world: World, rate: float = 100.0) -> AsyncIterator[None]:
+    """Let every game print so many lines a second."""
 
     async def talk() -> None:
         while True:
             say(world)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(1 / rate)
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(talk())
@@ -234,15 +241,17 @@ def serving() -> Serving:
     """
     Serve a panel; its one server has printed some numbers and is silent.
 
-    Lines that are printed in the very moment in which a replay is asked for are for
-    the tests of the joining: here a replay is to be taken, not to be doubted.
+    With a rate, or where it is made to talk, it goes on to count.
     """
 
     @asynccontextmanager
     async def serve_world(**settings: Any) -> AsyncIterator[Shell]:
         usual: dict[str, Any] = {"games": ("counter",), "servers": 1, "rate": 0.0}
-        async with serve(World(Settings(**(usual | settings)))) as panel:
-            say(panel.world, 20)
+        world = World(Settings(**(usual | settings)))
+        for server in world.servers:
+            server.voice = partial(_count, server)
+        async with serve(world) as panel:
+            say(world, 20)
             yield panel
 
     return serve_world
@@ -254,7 +263,7 @@ def say_fixture() -> Callable[..., None]:
 
 
 @pytest.fixture(name="talking")
-def talking_fixture() -> Callable[[World], AbstractAsyncContextManager[None]]:
+def talking_fixture() -> Callable[..., AbstractAsyncContextManager[None]]:
     return talking
 
 

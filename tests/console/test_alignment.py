@@ -78,10 +78,12 @@ def test_a_quiet_server_that_repeats_itself_is_certain_of_nothing_new():
     assert found.is_certain
 
 
-def test_a_cut_replay_may_end_within_what_is_stored():
-    cut = Window(5.0, 0, 0, is_full=False, is_cut=True)
+@pytest.mark.parametrize("replay", ["cde", "abc", "a"])
+@pytest.mark.parametrize("is_full", [False, True])
+def test_a_cut_replay_may_end_within_what_is_stored(replay, is_full):
+    cut = Window(5.0, 0, 0, is_full=is_full, is_cut=True)
 
-    assert new_lines(["abcdefgh"], "", "cde", cut) == "cde"
+    assert new_lines(["abcdefgh"], "", replay, cut) == replay
 
 
 def test_an_audit_finds_nothing_in_text_that_says_nothing():

@@ -84,6 +84,40 @@ def test_a_common_text_is_copied_where_it_is_near_in_time():
     assert [heard.raw for heard in replay] == ["a", "t", "b", "t", "c"]
 
 
+# As recorded where a collector was killed while replays were taken: the lines have numbers.
+NUMBERS = [f"{n} " for n in range(200)]
+
+
+def count(first: int, last: int, begin: float) -> list[tuple[str, float]]:
+    """Return numbers that come within one burst."""
+    return [(NUMBERS[n], begin + 0.2 * (n - first)) for n in range(first, last + 1)]
+
+
+@pytest.mark.parametrize(
+    ("burst", "copies", "live", "new"),
+    [
+        pytest.param(
+            count(26, 175, 24.1),
+            [("175 ", 6.1), ("176 ", 27.8), ("177 ", 53)],
+            [("174 ", -1.2), ("175 ", 6.9), ("176 ", 27.8), ("177 ", 53.5)],
+            NUMBERS[26:174],
+            id="one line before the burst, the next within it",
+        ),
+        pytest.param(
+            count(0, 9, 5),
+            [("8 ", 2), ("9 ", 2), ("10 ", 100)],
+            [("8 ", -6), ("9 ", -5), ("10 ", 100)],
+            NUMBERS[:8],
+            id="copies that the main socket brought before the request",
+        ),
+    ],
+)
+def test_lines_that_come_in_the_moment_of_a_replay_do_not_disorder_it(burst, copies, live, new):
+    frames = sorted([*copies, *burst], key=lambda frame: frame[1])
+
+    assert separate(hear(*frames), hear(*live)) == new
+
+
 @given(
     replayed=st.integers(0, 30),
     twins=st.integers(0, 5),
