@@ -60,6 +60,7 @@ class Settings:
     commit_interval: float = 1.0
     stats_interval: float = 10.0
     discovery_interval: float = 180.0
+    audit_interval: float = 900.0  # 0: none without evidence
     compression: bool = False
     trust_env: bool = False
     panels: tuple[PanelSettings, ...] = ()

@@ -30,15 +30,26 @@ def _path(value: object) -> Path:
     return Path(_text(value))
 
 
-def _seconds(value: object) -> float:
+def _seconds(value: object, *, least: float = 0.05) -> float:
     try:
         number = float(value) if isinstance(value, (str, int, float)) else math.nan
     except ValueError:
         number = math.nan
     # Not below 50 ms: a mistaken 0 would ask the disk or the panel without pause.
-    if isinstance(value, bool) or not 0.05 <= number <= 86_400:  # noqa: PLR2004  # said in the error
+    if isinstance(value, bool) or not least <= number <= 86_400:  # noqa: PLR2004  # said in the error
         raise ValueError("seconds, from 0.05 to 86400")
     return number
+
+
+def _audit_seconds(value: object) -> float:
+    try:
+        number = _seconds(value, least=0.0)
+    except ValueError:
+        number = math.nan
+    # 0: none. Else not below 20 s: two replays of one server are at least 15 s apart.
+    if number == 0 or number >= 20:  # noqa: PLR2004  # said in the error
+        return number
+    raise ValueError("seconds, 0 or from 20 to 86400")
 
 
 def _boolean(value: object) -> bool:
@@ -130,6 +141,15 @@ SETTINGS = (
         "180.0",
         "Seconds between two looks for new, renamed and deleted servers.",
         "180.0",
+    ),
+    Setting(
+        "audit_interval",
+        _audit_seconds,
+        "900.0",
+        "Seconds between two replays of a server that are asked for while connected, to find "
+        "lines that its node dropped without a trace; only if lines came. 0: only where "
+        "something hints at a loss.",
+        "900.0",
     ),
     Setting(
         "compression",

@@ -37,7 +37,7 @@ class Timing:
     twin_window: float = 0.08  # a line and its copy on the other socket arrive this close
 
     # Replays while connected
-    audit_interval: float = 900.0  # where nothing asks for one, and lines came
+    audit_interval: float = 900.0  # where nothing asks for one, and lines came; inf: never
     audit_settle: float = 2.0  # after evidence of a loss: let it be over
     silence: float = 60.0  # of a console that used to print more often
 

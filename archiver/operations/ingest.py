@@ -10,6 +10,7 @@ import asyncio
 import fnmatch
 import gc
 import logging
+import math
 import signal
 import sys
 import time
@@ -365,6 +366,7 @@ def make_timing(settings: Settings) -> Timing:
         commit_interval=settings.commit_interval,
         stats_interval=settings.stats_interval,
         discovery_interval=settings.discovery_interval,
+        audit_interval=settings.audit_interval or math.inf,
     )
 
 

@@ -1,10 +1,26 @@
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from archiver import errors
 from archiver.config.secret import Secret
-from archiver.operations.ingest import Ingest
+from archiver.config.settings import Settings
+from archiver.console.timing import Timing
+from archiver.operations.ingest import Ingest, make_timing
+
+
+@pytest.mark.parametrize(("set_to", "interval"), [(60.0, 60.0), (0.0, math.inf)])
+def test_the_settings_name_intervals(set_to, interval):
+    settings = Settings(
+        data_dir=Path("/srv"),
+        database_url="sqlite:////srv/archive.db",
+        commit_interval=0.5,
+        audit_interval=set_to,
+    )
+
+    assert make_timing(settings) == Timing(commit_interval=0.5, audit_interval=interval)
 
 
 @pytest.fixture
