@@ -87,6 +87,10 @@ def lines(
             written = write_lines(rows, kind, file)
         gaps = reader.gaps(wanted.server_ids, wanted.since, wanted.until)
     missing = sum(gap.closed_at is None for gap in gaps)
-    known = f"; {missing} known gaps among them, see 'archiver gaps'" if missing else ""
-    tell(f"{written} lines{'' if is_stream else f' to {path}'}{known}")
+    told = f"{written} line{'s' * (written != 1)}"
+    if not is_stream:
+        told += f" to {path}"
+    if missing:
+        told += f"; {missing} known gap{'s' * (missing != 1)} among them, see 'archiver gaps'"
+    tell(told)
     return 0 if written else 1

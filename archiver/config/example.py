@@ -67,5 +67,7 @@ def write_private(path: Path, text: str) -> None:
             file.write(text)
     except OSError as exc:
         raise errors.ConfigError(
-            f"file cannot be written: {exc.strerror}", where=str(path)
+            f"file cannot be written: {exc.strerror}",
+            where=str(path),
+            do="make its directory writable for this user, or name another file",
         ) from exc

@@ -10,6 +10,7 @@ as JSON allows. CSV has no escapes and is as faithful as it is unsafe.
 import csv
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,19 +126,26 @@ def whole_file(path: Path, *, force: bool) -> Iterator[Sink]:
         IncompleteError: It could not be written whole.
 
     """
-    path = path.resolve()  # through a symbolic link: replace what it names, not the link
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    is_special = path.exists() and not path.is_file()
-    if path.is_file() and not force:
-        raise errors.UsageError(
-            "file exists already", where=str(path), do="name another one, or add --force"
-        )
     try:
+        # Through a symbolic link: what it names is replaced, not the link.
+        path = Path(os.path.realpath(path))
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        kind = _kind(path)
+        is_special = kind not in {None, stat.S_IFREG}
+        if kind == stat.S_IFREG and not force:
+            raise errors.UsageError(
+                "file exists already", where=str(path), do="name another one, or add --force"
+            )
         file = (path if is_special else part).open(
             "w" if is_special else "x", encoding="utf-8", errors="backslashreplace", newline=""
         )
     except OSError as exc:
-        raise errors.UsageError(f"file cannot be written: {exc.strerror}", where=str(path)) from exc
+        place = "it" if isinstance(exc, IsADirectoryError) else "a directory that you may write to"
+        raise errors.UsageError(
+            f"file cannot be written: {exc.strerror}",
+            where=str(path),
+            do=f"name a file in {place}",
+        ) from exc
     try:
         with file:
             yield file
@@ -155,3 +163,11 @@ def whole_file(path: Path, *, force: bool) -> Iterator[Sink]:
     finally:
         if not is_special:
             part.unlink(missing_ok=True)
+
+
+def _kind(path: Path) -> int | None:
+    """Return the type of what is at *path*; None: nothing is."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except FileNotFoundError:
+        return None

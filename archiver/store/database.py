@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 import archiver
 from archiver import errors
-from archiver.store import location, refusals, revision, session
+from archiver.store import location, private, refusals, revision, session
 from archiver.store.location import Location
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Database:
         where = location.parse(url)
         if where.path is None:
             return cls(where, _postgresql_engine(where))
-        _make_private(where.path)
+        # Before SQLite makes it: -wal and -shm take their mode from it.
+        os.close(private.open_file(where.path, "archive"))
         return cls(where, _sqlite_engine(where.path, where))
 
     @contextmanager
@@ -157,20 +158,6 @@ def _sqlite_engine(path: Path, where: Location) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
-
-
-def _make_private(path: Path) -> None:
-    """Create the file before SQLite does; -wal and -shm take their mode from it."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as exc:
-        raise refusals.RefusedError(
-            f"archive cannot be made: {exc.strerror}",
-            where=str(path),
-            do="make the directory writable for this user",
-            retryable=False,
-        ) from exc
 
 
 def _postgresql_engine(where: Location) -> Engine:

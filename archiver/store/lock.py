@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 from archiver import errors
-from archiver.store import refusals
+from archiver.store import private, refusals
 from archiver.store.location import Location
 from archiver.store.session import Session
 
@@ -30,22 +30,12 @@ class CollectorLock:
 
     Raises:
         CollectorRunningError: Another process holds it.
-        RefusedError: The data directory is not writable.
+        RefusedError: The data directory is not writable, or none.
 
     """
 
     def __init__(self, data_dir: Path, where: Location) -> None:
-        path = data_dir / _FILE_NAME
-        try:
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as exc:
-            raise refusals.RefusedError(
-                f"lock cannot be made: {exc.strerror}",
-                where=str(path),
-                do="make the directory writable for this user",
-                retryable=False,
-            ) from exc
+        self._file = private.open_file(data_dir / _FILE_NAME, "lock")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:

@@ -10,7 +10,7 @@ def test_lines_go_to_standard_output(archiver, archive):
     assert [json.loads(line)["at"][14:19] for line in result.out.splitlines()] == [
         "00:00", "00:00", "00:01", "02:40", "02:41",
     ]  # fmt: skip
-    assert result.err == "5 lines; 1 known gaps among them, see 'archiver gaps'\n"
+    assert result.err == "5 lines; 1 known gap among them, see 'archiver gaps'\n"
 
 
 @pytest.mark.parametrize("option", ["-o", "--format", "--output"])

@@ -41,5 +41,7 @@ def test_a_new_file_is_private_and_never_written_over(tmp_path):
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(errors.ConfigError, match="cannot be written"):
+    with pytest.raises(errors.ConfigError, match="cannot be written") as caught:
         example.write_private(tmp_path / "file" / "config.toml", "")
+    assert caught.value.where == str(tmp_path / "file" / "config.toml")
+    assert caught.value.do == "make its directory writable for this user, or name another file"

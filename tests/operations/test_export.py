@@ -185,12 +185,37 @@ def test_a_pipe_is_written_to_as_it_is(tmp_path):
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
-def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no/lines", "No such file or directory"),
+        ("file/lines", "Not a directory"),
+        ("loop/lines", "Too many levels of symbolic links"),
+        ("loop", "Too many levels of symbolic links"),
+        ("x" * 300, "File name too long"),
+        ("x" * 250, "File name too long"),  # no room for what it is called until it is whole
+    ],
+)
+def test_a_place_that_cannot_be_reached_is_a_usage_error(tmp_path, name, said):
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+
     with (
-        pytest.raises(errors.UsageError, match="No such file or directory"),
-        whole_file(tmp_path / "no" / "lines", force=False),
+        pytest.raises(errors.UsageError, match=said) as caught,
+        whole_file(tmp_path / name, force=False),
     ):
         pass
+    assert caught.value.where == str(tmp_path / name)
+    assert caught.value.do == "name a file in a directory that you may write to"
+
+
+def test_a_directory_is_told_as_one(tmp_path):
+    with (
+        pytest.raises(errors.UsageError, match="Is a directory") as caught,
+        whole_file(tmp_path, force=True),
+    ):
+        pass
+    assert caught.value.do == "name a file in it"
 
 
 def test_a_full_disk_is_an_incomplete_result():

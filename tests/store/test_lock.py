@@ -95,8 +95,8 @@ def test_data_directory_and_lock_are_private(tmp_path):
     assert stat.S_IMODE((tmp_path / "data" / "collector.lock").stat().st_mode) == 0o600
 
 
-def test_data_directory_that_cannot_be_made_is_refused(tmp_path):
+def test_data_directory_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
 
-    with pytest.raises(refusals.RefusedError, match="lock cannot be made"):
+    with pytest.raises(refusals.RefusedError, match="lock cannot be made: its directory is a file"):
         CollectorLock(tmp_path / "file", parse("sqlite:////srv/archive.db"))
