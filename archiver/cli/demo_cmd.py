@@ -40,9 +40,9 @@ def demo(invocation: Invocation, /) -> None:
         f" replay, and {outcome.gaps} gap{'s' * (outcome.gaps != 1)} says where lines are lost.\n"
         f"Try next:\n"
         f"  export ARCHIVER_DATA_DIR={shlex.quote(str(data_dir))}\n"
-        f"  {program} logs -n 20               the newest lines of all servers\n"
-        f"  {program} logs 'Rust Main'         one server, with the gap in its place\n"
-        f"  {program} runs                     each life of each game, and how it ended\n"
+        f"  {program} logs -n 20                  the newest lines of all servers\n"
+        f"  {program} logs 'Rust Main' -n 200     one server, with the gap in its place\n"
+        f"  {program} runs                        each life of each game, and how it ended\n"
         f"  {program} export lines -o csv -O lines.csv\n"
         f"and for your own panel: unset ARCHIVER_DATA_DIR; {program} setup"
     )
