@@ -13,7 +13,11 @@ class _Formatter(logging.Formatter):
     """Writes a record on one line, and its traceback below."""
 
     def format(self, record: logging.LogRecord) -> str:
-        facts = [f"{key}={value}" for key, value in vars(record).items() if key not in _STANDARD]
+        facts = [
+            f"{key}={value}"
+            for key, value in vars(record).items()
+            if key not in _STANDARD and value is not None
+        ]
         lines = [visible(" ".join([record.levelname.lower(), record.getMessage(), *facts]))]
         if record.exc_info:
             lines += map(visible, self.formatException(record.exc_info).splitlines())

@@ -36,6 +36,12 @@ def test_a_record_is_one_line_with_its_facts(capsys):
     )
 
 
+def test_a_fact_that_nobody_knows_is_left_out(capsys):
+    log.configure(1)
+    logging.getLogger("archiver").info("lost", extra={"where": "node1", "do": None})
+    assert capsys.readouterr().err == "info lost where=node1\n"
+
+
 def raise_one() -> None:
     raise ValueError("\x1b[2J")
 
