@@ -42,8 +42,8 @@ def print_table(
 
     """
     if kind != "text":
-        records = (tuple(_machine(value) for value in row) for row in rows)
         chosen: Format = "csv" if kind == "csv" else "ndjson"
+        records = (tuple(_machine(value, chosen) for value in row) for row in rows)
         return write_records(names, records, chosen, stdout())
     if sys.stdout.isatty():
         today = format_time(invocation.clock(), zone)[:11]
@@ -59,7 +59,9 @@ def print_table(
     return len(cells)
 
 
-def _machine(value: object) -> object:
+def _machine(value: object, kind: Format) -> object:
+    if kind == "csv" and isinstance(value, bool):
+        return "true" if value else "false"  # as in NDJSON, and not Python's words
     return format_iso(value) if isinstance(value, Moment) else value
 
 

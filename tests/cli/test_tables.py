@@ -36,7 +36,7 @@ def test_programs_get_values(capsys):
         '"is_open": true, "reason": "evil\\u001b[2J"}'
     )
     show("csv")
-    assert capsys.readouterr().out.splitlines()[2] == ("2a,2026-11-18T14:00:00.123456Z,,False,")
+    assert capsys.readouterr().out.splitlines()[2] == ("2a,2026-11-18T14:00:00.123456Z,,false,")
 
 
 def test_a_terminal_leaves_today_s_date_out(capsys, terminal):
