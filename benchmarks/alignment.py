@@ -2,6 +2,7 @@
 How many lines are lost, repeated or misordered, by schedule of faults and kind of text.
 
     python benchmarks/alignment.py [--lines 20000] [--kind KIND] [--schedule NAME]
+    python benchmarks/alignment.py --sockets [--seconds 150] ...    see `sockets`
 
 Runs the archiver's own procedure and three simpler strategies against the same
 simulated worlds in virtual time, and holds what each has stored against the truth:
@@ -32,6 +33,8 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
+
+import sockets
 
 from archiver.console.lines import comparison_key, is_daemon_line
 from archiver.console.records import Flag, Source
@@ -211,6 +214,11 @@ MERGES: dict[str, Merge] = {
 STRATEGIES = ("archiver", *MERGES)
 
 
+def choose_audit_interval(schedule: str) -> float:
+    """Return the seconds between audits without evidence."""
+    return 20.0 if schedule in SILENTLY_LOSSY else 900.0
+
+
 def run_world(cell: Cell, number: int) -> tuple[Score, int]:
     """Return the score of one world, and how many wrong lines no gap or mark covers."""
     schedule = SCHEDULES[cell.schedule]
@@ -220,7 +228,7 @@ def run_world(cell: Cell, number: int) -> tuple[Score, int]:
     world.begin()
     server = world.servers[0]
     text = make_text(cell.kind, words)
-    interval = 20.0 if cell.schedule in SILENTLY_LOSSY else 900.0
+    interval = choose_audit_interval(cell.schedule)
     timing = replace(Timing(), backoff_most=4.0, slow_retry=5.0, audit_interval=interval)
     rehearsal: Rehearsal | None = None
     simple: Simple | None = None
@@ -302,6 +310,23 @@ def run_all(cells: Sequence[Cell], jobs: int) -> Iterator[tuple[Cell, Score, int
         yield from pool.map(run_cell, cells)
 
 
+def print_sockets(options: argparse.Namespace) -> None:
+    """Print the table over real sockets."""
+    cells = [
+        sockets.Cell(
+            schedule,
+            kind,
+            options.seed,
+            options.servers,
+            options.seconds,
+            choose_audit_interval(schedule),
+        )
+        for kind in options.kind or sockets.USUAL_KINDS
+        for schedule in options.schedule or sockets.USUAL_SCHEDULES
+    ]
+    sockets.print_table(cells, make_text)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(
@@ -314,7 +339,13 @@ def main() -> None:
     add("--strategy", action="append", choices=STRATEGIES, help="default: all")
     add("--seed", type=int, default=1)
     add("--jobs", type=int, default=2)
+    add("--sockets", action="store_true", help="the archiver as a process, over real sockets")
+    add("--seconds", type=float, default=150.0, help="of each cell over sockets")
+    add("--servers", type=int, default=4, help="in each cell over sockets")
     options = parser.parse_args()
+    if options.sockets:
+        print_sockets(options)
+        return
     kinds = options.kind or [kind for kind in KINDS if kind != "real" or CORPUS.is_dir()]
     strategies = options.strategy or STRATEGIES
     cells = [
