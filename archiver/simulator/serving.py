@@ -18,6 +18,7 @@ from websockets.asyncio.server import serve as serve_websockets
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
@@ -76,7 +77,10 @@ class _Sink:
         if code == CUT:
             connection.transport.abort()
         elif connection.protocol.state is State.OPEN:
-            connection.protocol.send_close(code, reason)
+            if code == CloseCode.NO_STATUS_RCVD:
+                connection.protocol.send_close()  # it is how a frame without a code is told
+            else:
+                connection.protocol.send_close(code, reason)
             connection.send_data()
 
 

@@ -111,12 +111,14 @@ async def test_a_node_that_is_down_answers_no_socket(build):
             await open_socket(panel, world.servers[0])
 
 
-@pytest.mark.parametrize(("code", "reason"), [(1006, ""), (4409, "server is suspended")])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1005, ""), (1006, ""), (1012, "restart"), (4409, "server is suspended")]
+)
 async def test_a_close_is_seen_with_its_code_or_as_a_cut(build, code, reason):
     world = build()
     async with serve(world) as panel:
         socket = await open_socket(panel, world.servers[0])
-        world.drop_sockets(code=code, reason=reason)
+        world.drop_sockets(code=code, reason=reason or "is not sent")
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
         received = closed.value.rcvd
