@@ -229,7 +229,7 @@ def run_world(cell: Cell, number: int) -> tuple[Score, int]:
     server = world.servers[0]
     text = make_text(cell.kind, words)
     interval = choose_audit_interval(cell.schedule)
-    timing = replace(Timing(), backoff_most=4.0, slow_retry=5.0, audit_interval=interval)
+    timing = replace(Timing(audit_interval=interval), **sockets.WAITS)
     rehearsal: Rehearsal | None = None
     simple: Simple | None = None
 
@@ -324,7 +324,7 @@ def print_sockets(options: argparse.Namespace) -> None:
         for kind in options.kind or sockets.USUAL_KINDS
         for schedule in options.schedule or sockets.USUAL_SCHEDULES
     ]
-    sockets.print_table(cells, make_text)
+    sockets.print_table(cells, make_text, options.keep)
 
 
 def main() -> None:
@@ -342,6 +342,7 @@ def main() -> None:
     add("--sockets", action="store_true", help="the archiver as a process, over real sockets")
     add("--seconds", type=float, default=150.0, help="of each cell over sockets")
     add("--servers", type=int, default=4, help="in each cell over sockets")
+    add("--keep", type=Path, metavar="DIR", help="archives, logs and truths of those")
     options = parser.parse_args()
     if options.sockets:
         print_sockets(options)

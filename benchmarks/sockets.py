@@ -1,12 +1,13 @@
 """
 The table of `alignment.py` once more, over real sockets: ``alignment.py --sockets``.
 
-For each cell a panel with some servers is served on loopback, and ``archiver ingest``
-records them in a process of its own, with the waits it has for everybody. Each server
-says its own lines and meets its own faults; those of a node, of a panel or of the
-archiver meet all. A kill is SIGKILL, after which the archiver is started again at once.
-At the end the collector is asked to end; what ``archiver export lines`` writes is held
-against the truth, and ``archiver db verify`` has a look.
+For each cell a panel with some servers is served on loopback, and what ``archiver
+ingest`` runs records them in a process of its own. Only the waits after a failure are
+shorter than for everybody, as in the other table, else most of the time nothing would
+be connected. Each server says its own lines and meets its own faults; those of a node,
+of a panel or of the archiver meet all. A kill is SIGKILL, after which the archiver is
+started again at once. At the end the collector is asked to end; what ``archiver export
+lines`` writes is held against the truth, and ``archiver db verify`` has a look.
 
 Left out: faults that set the archiver's clock, which is this machine's.
 """
@@ -20,19 +21,25 @@ import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from archiver.cli import log
+from archiver.config.load import load
+from archiver.operations.ingest import make_timing, run
 from archiver.simulator.schedules import CLIENT, SCHEDULES, Fault, plant
 from archiver.simulator.score import Score, add_up, read_archive, score_lines
 from archiver.simulator.serving import Shell, serve
 from archiver.simulator.texts import Text
-from archiver.simulator.truth import KnownLine
+from archiver.simulator.truth import KnownLine, write_rows
 from archiver.simulator.world import World
 
 USUAL_SCHEDULES = ("short", "flap", "midreplay", "kill", "expiry", "reboot", "everything")
 USUAL_KINDS = ("distinct", "seconds", "none", "constant")
+WAITS = {"backoff_most": 4.0, "slow_retry": 5.0}  # seconds, after a failure
 TOGETHER = 7  # cells at once: they wait more than they work
 COME_BACK = 150.0  # seconds, at most, from the last fault until all is quiet
 QUIET = 12.0  # seconds with a socket to each server, and so with a replay
@@ -61,6 +68,13 @@ class Recording(NamedTuple):
     stored: dict[str, list[str]]
     gaps: int
     verified: int  # exit code of the verifier
+
+
+def collect() -> None:
+    """Be ``archiver ingest`` with other waits, configured by the environment."""
+    log.configure(1)
+    settings = load(environ=os.environ, file=None, options={}, with_keys=True)
+    run(settings, timing=replace(make_timing(settings), **WAITS))
 
 
 class Collector:
@@ -95,7 +109,7 @@ class Collector:
         while not self._ending:
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "archiver", "ingest"),
+                    *(sys.executable, __file__),
                     env=self._environment,
                     stderr=log,
                 )
@@ -163,6 +177,8 @@ async def record(cell: Cell, make_text: MakeText, directory: Path) -> Recording:
             await _wait(world, QUIET)
             collector.end()
         truth = {server.identifier: world.known_lines(server.uuid) for server in world.servers}
+    with (directory / "truth.ndjson").open("w", encoding="utf-8") as file:
+        file.writelines(write_rows(line for lines in truth.values() for line in lines))
     _, exported = await collector.ask("export", "lines")
     _, gaps = await collector.ask("gaps", "-o", "ndjson")
     verified, _ = await collector.ask("db", "verify")
@@ -184,17 +200,16 @@ async def _wait(world: World, seconds: float) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _record_all(cells: Sequence[Cell], make_text: MakeText) -> list[Recording]:
-    with tempfile.TemporaryDirectory() as directory:
-        places = [Path(directory) / f"{number}" for number in range(len(cells))]
-        for place in places:
-            place.mkdir()
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(record(cell, make_text, place))
-                for cell, place in zip(cells, places, strict=True)
-            ]
-        return [task.result() for task in tasks]
+async def _record_all(
+    cells: Sequence[Cell], make_text: MakeText, directory: Path
+) -> list[Recording]:
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        for cell in cells:
+            place = directory / f"{cell.kind}-{cell.schedule}"
+            place.mkdir(parents=True)
+            tasks.append(group.create_task(record(cell, make_text, place)))
+    return [task.result() for task in tasks]
 
 
 def judge(recording: Recording) -> Score:
@@ -205,8 +220,21 @@ def judge(recording: Recording) -> Score:
     )
 
 
-def print_table(cells: Sequence[Cell], make_text: MakeText) -> None:
-    """Record some cells at once, then the next ones, and print their rows."""
+def print_table(cells: Sequence[Cell], make_text: MakeText, keep: Path | None) -> None:
+    """
+    Record some cells at once, then the next ones, and print their rows.
+
+    Args:
+        cells: One for each row.
+        make_text: Given a kind.
+        keep: A directory for archives, logs and truths; None: they are removed.
+
+    """
+    with nullcontext(keep) if keep else tempfile.TemporaryDirectory() as directory:
+        _print_table(cells, make_text, Path(directory))
+
+
+def _print_table(cells: Sequence[Cell], make_text: MakeText, directory: Path) -> None:
     print(
         f"{'over real sockets':20} {'lines':>7} {'faults':>7} {'kills':>6} {'lost':>6}"
         f" {'repeated':>9} {'misordered':>11} {'undecidable':>12} {'gaps':>5}  verify",
@@ -214,7 +242,8 @@ def print_table(cells: Sequence[Cell], make_text: MakeText) -> None:
     )
     for number in range(0, len(cells), TOGETHER):
         # Scored afterwards: the panels' own process must not be busy meanwhile.
-        for recording in asyncio.run(_record_all(cells[number : number + TOGETHER], make_text)):
+        some = cells[number : number + TOGETHER]
+        for recording in asyncio.run(_record_all(some, make_text, directory)):
             score, cell = judge(recording), recording.cell
             print(
                 f"{cell.kind:9} {cell.schedule:10} {score.recoverable:7,} {recording.faults:7}"
@@ -226,3 +255,7 @@ def print_table(cells: Sequence[Cell], make_text: MakeText) -> None:
             for error in score.errors[:5]:
                 known = "" if error.decidable else ", undecidable"
                 print(f"    line {error.place}: {error.lines} {error.kind}{known}: {error.text!r}")
+
+
+if __name__ == "__main__":
+    collect()

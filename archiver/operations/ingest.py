@@ -385,17 +385,21 @@ def run(
     *,
     servers: Sequence[str] = (),
     once: bool = False,
+    timing: Timing | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """
     Record in the foreground until SIGTERM or SIGINT; a second signal leaves at once.
+
+    Arguments are those of `Ingest`, and *progress* of its ``run``.
 
     Raises:
         ArchiverError: As ``Ingest.run``.
 
     """
     tune_interpreter()
-    asyncio.run(_run_until_signal(Ingest(settings, servers=servers, once=once), progress))
+    ingest = Ingest(settings, servers=servers, once=once, timing=timing)
+    asyncio.run(_run_until_signal(ingest, progress))
 
 
 async def _run_until_signal(ingest: Ingest, progress: Callable[[Progress], None] | None) -> None:
