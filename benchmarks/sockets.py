@@ -41,7 +41,7 @@ USUAL_SCHEDULES = ("short", "flap", "midreplay", "kill", "expiry", "reboot", "ev
 USUAL_KINDS = ("distinct", "seconds", "none", "constant")
 WAITS = {"backoff_most": 4.0, "slow_retry": 5.0}  # seconds, after a failure
 TOGETHER = 7  # cells at once: they wait more than they work
-COME_BACK = 150.0  # seconds, at most, from the last fault until all is quiet
+COME_BACK = 60.0  # seconds, at most, from the last fault until all is quiet
 QUIET = 12.0  # seconds with a socket to each server, and so with a replay
 
 MakeText = Callable[[str, Random], Text]
