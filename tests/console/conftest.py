@@ -38,6 +38,7 @@ from archiver.console.timing import Timing
 START = 1_700_000_000_000_000  # microseconds: the wall clock when the monotonic one is at 0
 LINK = 0.001  # seconds from one end of a socket to the other
 STORED_TAIL = 600  # lines that the store gives back after a restart
+THROTTLES = "Server is outputting console data too quickly -- throttling..."
 DAEMON_LINE = "\x1b[33m\x1b[1m[Pterodactyl Daemon]:\x1b[39m {}\x1b[0m"
 
 
@@ -156,6 +157,7 @@ class Wire:
         # The daemon
         self.status = "running"
         self.booted: float | None = 0.0  # None: no uptime in its stats
+        self.counted = 0.0  # when its uptime was looked at last
         self.answers = {"auth", "auth again", "send stats", "asking"}
         self.refuses_asking = False  # the host gives no second socket
         self.expired = False  # the token: everything is withheld until the next auth
@@ -218,6 +220,15 @@ class Wire:
         self.procedure.close(code, "", self.at, self.now)
         self._tell()
         self._drop()
+
+    def drop_asking(self) -> None:
+        """Let the asking socket die alone."""
+        assert self.procedure is not None
+        if self.asking is not None:
+            self.asking.is_open = False
+        self.asking = None
+        self.procedure.fail_asking("the second socket was closed", self.at, self.now)
+        self.settle()
 
     def commit(self) -> None:
         """End a transaction."""
@@ -291,8 +302,11 @@ class Wire:
         """One sample as the daemon has it now."""
         sample: dict[str, Any] = {"memory_bytes": 1, "cpu_absolute": 0.5, "state": self.status}
         if self.booted is not None:
+            # The daemon counts once a second, and answers with what it counted last.
+            if self.now - self.counted >= 1.0 or self.booted > self.counted:
+                self.counted = self.now
             on = self.status != "offline"
-            sample["uptime"] = round((self.now - self.booted) * 1000) if on else 0
+            sample["uptime"] = round((self.counted - self.booted) * 1000) if on else 0
         return json.dumps(sample | other)
 
     def answer_logs(self, socket: Socket) -> None:
@@ -442,10 +456,15 @@ class Dialogue(Wire):
     ``A``      both sockets open; the word ends when `send logs` is sent
     ``l:x``    a live line, on every socket that is subscribed
     ``r:x``    a replayed line, on the asking socket
+    ``m:x``    a live line that the daemon drops on its way to the asking socket
     ``d:x``    a daemon line
+    ``T``      the daemon's line that it throttles
+    ``e:x``    an event without arguments on the asking socket, ``e:x=y`` with one
+    ``F``      the asking socket dies
     ``S:x``    a change of status
     ``B``      a new container: uptime starts again
     ``U``      a stats sample
+    ``V``      the daemon is an old one, whose samples have no uptime
     ``J``      the token ends: everything is withheld until the next one
     ``?``      until `send logs` is sent again
     ``.``      until the replay is over
@@ -463,10 +482,15 @@ class Dialogue(Wire):
             "A": lambda _: self._join(),
             "l": self.print,
             "r": lambda text: self.send(self.asking, "console output", text, delay=0.0),
+            "m": lambda text: self.send(self.main, "console output", text, delay=0.0),
             "d": lambda text: self.print(DAEMON_LINE.format(text)),
+            "T": lambda _: self.print(DAEMON_LINE.format(THROTTLES)),
+            "e": self._send_asking,
+            "F": lambda _: self.drop_asking(),
             "S": self._change_status,
             "B": lambda _: self._boot(),
             "U": lambda _: self.publish("stats", self.stats()),
+            "V": lambda _: self._forget_boot(),
             "J": lambda _: self._end_token(),
             "?": lambda _: self._wait_for_request(),
             ".": lambda _: self._wait_for_end(),
@@ -509,6 +533,13 @@ class Dialogue(Wire):
     def _change_status(self, status: str) -> None:
         self.status = status
         self.publish("status", status)
+
+    def _send_asking(self, text: str) -> None:
+        event, _, arg = text.replace("_", " ").partition("=")
+        self.send(self.asking, event, *([arg] if arg else []), delay=0.0)
+
+    def _forget_boot(self) -> None:
+        self.booted = None
 
     def _boot(self) -> None:
         self.booted = self.now
