@@ -215,13 +215,15 @@ class Joining:
         gap = None if right else piece.gap
         high = piece.seqs[right]
         if right:
-            low: int | None = log.tail.last_beside(piece.seqs[right - 1], high)
+            low: int | None = piece.seqs[right - 1]
             after: int | None = piece.times[right - 1]
         elif gap is not None:
             low = -1 if gap.after_seq is None else gap.after_seq
             after = gap.from_at
         else:
             low, after = log.run_floor, None
+        if low is not None:
+            low = log.tail.last_beside(low, high)
         step = 0 if low is None else min(SEQ_STEP, (high - low) // (len(new) + 1))
         if low is None or not step:
             self._note_no_room(low, high, len(new))
