@@ -213,6 +213,8 @@ class Joining:
         number, right = self._find(right)
         piece = self._pieces[number]
         gap = None if right else piece.gap
+        if not (number or right or gap or log.tail.is_whole):
+            return 0  # they are stored, before what is compared
         high = piece.seqs[right]
         if right:
             low: int | None = piece.seqs[right - 1]
@@ -230,6 +232,8 @@ class Joining:
             return 0
         first = low + step if joins_left else high - step * len(new)
         follower = piece.times[right]
+        if right and not joins_left:
+            self._note_out_of_reach(low, first, after, follower)
         for offset, heard in enumerate(new):
             seq, before = first + offset * step, min(heard.observed_at, follower)
             piece.insert(right + offset, heard.key, seq, before)
@@ -322,12 +326,25 @@ class Joining:
         place = bisect_right(piece.times, since)
         if not 0 < place < len(piece.keys):
             return  # there is a gap already, or nothing came since
+        low = log.tail.last_beside(piece.seqs[place - 1], piece.seqs[place])
+        self._note_out_of_reach(low, piece.seqs[place], since, piece.times[place])
+
+    def _note_out_of_reach(
+        self, after_seq: int, before_seq: int, from_at: int | None, to_at: int
+    ) -> None:
+        """Note that lines may be missing within a piece, before what the replay shows."""
+        log = self._log
+        for gap in log.gaps:
+            if gap.reason == OUT_OF_REACH and (gap.after_seq or 0) <= after_seq < (
+                gap.before_seq or 0
+            ):
+                return  # it is noted already
         gap = Gap(
             id=log.next_gap_id(),
-            after_seq=log.tail.last_beside(piece.seqs[place - 1], piece.seqs[place]),
-            before_seq=piece.seqs[place],
-            from_at=since,
-            to_at=piece.times[place],
+            after_seq=after_seq,
+            before_seq=before_seq,
+            from_at=from_at,
+            to_at=to_at,
             reason=OUT_OF_REACH,
             lower=0,
             upper=None,

@@ -22,6 +22,7 @@ from archiver.console.procedure import (
 from archiver.console.records import (
     Connection,
     Event,
+    Flag,
     Frame,
     Gap,
     Line,
@@ -396,6 +397,10 @@ class Server(Wire):
         self.readable = 0  # lines that the log's writer has written
         self.began: int | None = None  # place of the first line that can be recorded
 
+    def connect(self) -> None:
+        self.pass_time(0.005)  # no daemon is asked sooner than its log has what was printed
+        super().connect()
+
     def disconnect(self, code: int | None = 1006) -> None:
         self.pass_time(self.jitter)
         if self.procedure is not None:
@@ -461,6 +466,8 @@ class Dialogue(Wire):
     ``T``      the daemon's line that it throttles
     ``e:x``    an event without arguments on the asking socket, ``e:x=y`` with one
     ``F``      the asking socket dies
+    ``Z:n``    the main socket's frames come n seconds late, until it has caught up
+    ``g:x``    a line that nobody gets: the game prints it, and that is all
     ``S:x``    a change of status
     ``B``      a new container: uptime starts again
     ``U``      a stats sample
@@ -486,6 +493,8 @@ class Dialogue(Wire):
             "d": lambda text: self.print(DAEMON_LINE.format(text)),
             "T": lambda _: self.print(DAEMON_LINE.format(THROTTLES)),
             "e": self._send_asking,
+            "Z": lambda seconds: self._stall(float(seconds)),
+            "g": lambda _: None,
             "F": lambda _: self.drop_asking(),
             "S": self._change_status,
             "B": lambda _: self._boot(),
@@ -508,7 +517,11 @@ class Dialogue(Wire):
         return self
 
     def rows(self) -> str:
-        """What is stored: lines by place, ``~`` for an open gap, ``/`` between runs."""
+        """
+        What is stored: lines by place, with a mark where one is uncertain.
+
+        ``?x`` is an uncertain line, ``~`` an open gap, ``/`` stands between runs.
+        """
         self.commit()
         gaps = self.archive.open_gaps()
         words: list[str] = []
@@ -522,7 +535,7 @@ class Dialogue(Wire):
             text = line.text if line.raw is None else line.raw
             if line.source == Source.DAEMON:
                 text = "d:" + line.text.partition(": ")[2]
-            words.append(text)
+            words.append("?" * bool(line.flags & Flag.UNCERTAIN) + text)
             previous = line
         return " ".join(words + ["~"] * len(gaps))
 
@@ -537,6 +550,10 @@ class Dialogue(Wire):
     def _send_asking(self, text: str) -> None:
         event, _, arg = text.replace("_", " ").partition("=")
         self.send(self.asking, event, *([arg] if arg else []), delay=0.0)
+
+    def _stall(self, seconds: float) -> None:
+        assert self.main is not None
+        self.main.arrives = max(self.main.arrives, self.now + seconds)
 
     def _forget_boot(self) -> None:
         self.booted = None
