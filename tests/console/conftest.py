@@ -473,10 +473,12 @@ class Dialogue(Wire):
     ``U``      a stats sample
     ``V``      the daemon is an old one, whose samples have no uptime
     ``J``      the token ends: everything is withheld until the next one
+    ``W:n``    from now on the panel takes n seconds for a token
     ``?``      until `send logs` is sent again
     ``.``      until the replay is over
     ``+n``     n seconds pass
-    ``X``      both sockets die
+    ``H:n``    the archiver's wall clock is set by n seconds
+    ``X``      both sockets die; ``X:n`` with a close code
     ``K``      the archiver is killed and started again
     ``C``      a transaction ends
 
@@ -501,9 +503,11 @@ class Dialogue(Wire):
             "U": lambda _: self.publish("stats", self.stats()),
             "V": lambda _: self._forget_boot(),
             "J": lambda _: self._end_token(),
+            "W": self._delay_tokens,
             "?": lambda _: self._wait_for_request(),
             ".": lambda _: self._wait_for_end(),
-            "X": lambda _: self.disconnect(),
+            "H": self._set_clock,
+            "X": lambda code: self.disconnect(int(code or 1006)),
             "K": lambda _: self.kill(),
             "C": lambda _: self.commit(),
         }
@@ -554,6 +558,12 @@ class Dialogue(Wire):
     def _stall(self, seconds: float) -> None:
         assert self.main is not None
         self.main.arrives = max(self.main.arrives, self.now + seconds)
+
+    def _delay_tokens(self, seconds: str) -> None:
+        self.token_delay = float(seconds)
+
+    def _set_clock(self, seconds: str) -> None:
+        self.jump += int(float(seconds) * 1_000_000)
 
     def _forget_boot(self) -> None:
         self.booted = None
