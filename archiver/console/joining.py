@@ -110,6 +110,8 @@ class Joining:
         if not self._pieces or self._pieces[0].gap is not None:
             self._pieces.insert(0, Piece(None))  # of this run nothing is stored before
         self._stored = sum(len(piece.keys) for piece in self._pieces)
+        confirmed = log.state.confirmed_seq
+        self._confirmed = -1 if confirmed is None else confirmed  # nothing goes before it
         # Which of the held lines a replay can show.
         self._live = [n for n, (source, _) in enumerate(held) if source in CONTAINER_LINES]
         self._replay, self._found = self._choose(readings)
@@ -216,6 +218,8 @@ class Joining:
         if not (number or right or gap or log.tail.is_whole):
             return 0  # they are stored, before what is compared
         high = piece.seqs[right]
+        if high <= self._confirmed:
+            return 0  # where lines repeat, it may look as if one was missing there
         if right:
             low: int | None = piece.seqs[right - 1]
             after: int | None = piece.times[right - 1]
@@ -225,7 +229,7 @@ class Joining:
         else:
             low, after = log.run_floor, None
         if low is not None:
-            low = log.tail.last_beside(low, high)
+            low = max(log.tail.last_beside(low, high), self._confirmed)
         step = 0 if low is None else min(SEQ_STEP, (high - low) // (len(new) + 1))
         if low is None or not step:
             self._note_no_room(low, high, len(new))
@@ -254,7 +258,9 @@ class Joining:
         gap = follower.gap
         assert gap is not None  # that is what parts two pieces
         high = follower.seqs[0]
-        low = log.tail.last_beside(piece.seqs[-1], high)
+        if high <= self._confirmed:
+            return 0
+        low = max(log.tail.last_beside(piece.seqs[-1], high), self._confirmed)
         step = min(SEQ_STEP, (high - low) // (len(new) + 1))
         if not step:
             self._note_no_room(low, high, len(new))

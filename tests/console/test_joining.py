@@ -245,6 +245,26 @@ def test_whatever_replays_show_numbers_are_in_order_and_stay(new_ledger, heard, 
         assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.parametrize(
+    ("live", "replay"),
+    [
+        pytest.param("p q r s a c d", "p q r s a b c d", id="within a piece"),
+        pytest.param("p q r s a ~ c d", "p q r s a b c d", id="in a gap"),
+        pytest.param("p q r s a ~ c d", "p q r s a b", id="behind its beginning"),
+    ],
+)
+def test_nothing_is_put_before_what_is_confirmed(ledger, live, replay):
+    ledger.live(live)
+    seqs = {line.text: line.seq for line in ledger.in_order()}
+    ledger.state.confirmed_seq = seqs["c"]
+    ledger.replay(replay, cut="it is an example")
+    assert "b" not in ledger.words()
+
+    ledger.state.confirmed_seq = seqs["a"] + 1
+    ledger.replay(replay, cut="it is an example")
+    assert "a b" in ledger.words()
+
+
 # No number left
 
 
@@ -301,6 +321,7 @@ def test_sixteen_lines_find_a_number_at_one_place_one_after_the_other(ledger):
     names = [f"n{number}" for number in range(18)]
     ledger.live(f"z a {names[-1]} e")
     for place in range(len(names) - 2, -1, -1):
+        ledger.state.confirmed_seq = None  # each replay contradicts the one before
         ledger.replay(" ".join(["z", "a", *names[place:], "e"]))
 
     stored = [line.text for line in ledger.in_order()]
