@@ -113,6 +113,23 @@ def test_pieces_of_a_log_of_distinct_lines_come_together(length, cuts):
     )
 
 
+def test_a_live_line_that_was_told_apart_wrongly_is_not_new():
+    # A copy of it on the asking socket, which the main one brought much later.
+    known, live = list(range(100)), [500]
+    replay = [*range(90, 96), 500, *range(96, 100)]
+    found = align([known], live, replay, UNKNOWN)
+
+    assert found.places == [*range(90, 96), TWICE, *range(96, 100)]
+    assert found.without_twice().places == list(range(90, 100))
+
+
+def test_where_texts_come_again_such_a_line_may_be_new():
+    known, live = [*range(10), *[1] * 90], [500]
+    replay = [*known[:10], 500, *known[10:]]
+
+    assert align([known], live, replay, UNKNOWN).places[10] == NEW
+
+
 # What brute force says: for short logs over three texts, where only one log fits what was
 # seen, it is the one. Nothing is lost while somebody listens; a replay that its size has
 # cut reaches back to what is stored, or there is a gap.
