@@ -138,6 +138,10 @@ SCENARIOS = {
         "a b c",
     ),
     "53 killed behind it": ("A . l:a C X +5 A r:a r:b . C K A r:a r:b r:c .", "a b c"),
+    "53 killed within it, and no replay brings that again": (
+        "A . l:a C X +5 A l:c +0.1 r:a r:b C K +5 B +20 A r:p .",
+        "a b ~ c ~ / p",
+    ),
     "55 the sockets die inside the replay": ("A r:a r:b X +1 A r:a r:b r:c .", "a b c"),
     "55 while lines come": ("A l:c r:a X +1 A r:a r:b r:c .", "a b c"),
     "55 behind its end": ("A l:c r:a r:b r:c +0.2 X +1 A r:a r:b r:c r:d .", "a b c d"),
