@@ -66,6 +66,10 @@ SCENARIOS = {
         r"A . l:a l: l:b X +5 A r:a r: r:\x20\r\n r:b r: r:c .",
         "a b c",
     ),
+    "17 but count in the size of a replay": (
+        f"A {shown('r', 'n', range(100))} {'r: ' * 50} .",
+        f"~ {stored('n', range(100))}",
+    ),
     "18 both forms of a line are one": (r"A . l:foo\r\nbar X +5 A r:foo\x20\rbar .", "foo\r\nbar"),
     "23 hostile text": (
         (
@@ -146,6 +150,10 @@ SCENARIOS = {
     "55 while lines come": ("A l:c r:a X +1 A r:a r:b r:c .", "a b c"),
     "55 behind its end": ("A l:c r:a r:b r:c +0.2 X +1 A r:a r:b r:c r:d .", "a b c d"),
     "55 before its first line": ("A l:c X +1 A r:a r:b r:c r:d .", "a b c d"),
+    "55 when a copy has come and its line has not": (
+        "A . l:a X +5 A l:y r:a Z:1 l:f X +1 A r:a r:y r:f .",
+        "a y f",
+    ),
     "56 a live line before the replay": ("A . l:a X +5 A l:f r:a r:b r:f .", "a b f"),
     "57 an abnormal close": ("A . l:a X:1006 +1 A r:a r:b .", "a b"),
     "59 on another node": ("A . l:a X +20 B A r:p r:q .", "a ~ / p q"),
