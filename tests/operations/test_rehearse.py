@@ -200,8 +200,8 @@ def test_where_lines_are_dropped_without_a_trace_most_come_back(schedule):
 def test_so_they_are_for_many_seeds(schedule):
     wrong = {
         seed: found
-        for seed in range(40)
-        if (found := uncovered(rehearse(seed, SCHEDULES[schedule], seconds=600.0)))
+        for seed in range(15)
+        if (found := uncovered(rehearse(seed, SCHEDULES[schedule], seconds=400.0)))
     }
 
     assert wrong == {}
@@ -334,8 +334,8 @@ def test_what_was_dropped_is_inserted_between_rows():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("seed", range(8))
-def test_a_kill_every_tenth_of_a_second_leaves_the_same_lines(seed):
+@pytest.mark.parametrize("seed", range(3))
+def test_a_kill_every_fifth_of_a_second_leaves_the_same_lines(seed):
     whole = kill(seed, INSERTIONS).texts
 
-    assert [n for n in range(10, 950) if kill(seed, INSERTIONS, n / 10).texts != whole] == []
+    assert [n for n in range(5, 475) if kill(seed, INSERTIONS, n / 5).texts != whole] == []
