@@ -252,6 +252,8 @@ class Procedure:
             case _Stage.COLLECTING:
                 self._listen_for_end(now)
             case _Stage.CONFIRMING:
+                if self._is_audit:  # what it brings late the replay may have at its end
+                    self._cut = "the main socket is late"
                 self._end(at, now)
             case _Stage.OPENING | _Stage.DONE:
                 self._due = None

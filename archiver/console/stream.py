@@ -10,6 +10,7 @@ line counted as live is never added from a replay too; nothing is aligned across
 runs.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -35,6 +36,7 @@ from archiver.console.separation import Heard, Reading, drop_unsure_end, separat
 from archiver.console.timing import Timing
 
 HELD_LINES = 20_000  # more are not held for one replay
+RECENT = 0.5  # seconds before an audit, of whose lines the asking socket may bring copies
 
 OFFLINE = "the server is offline"  # why no replay was asked for
 
@@ -109,6 +111,7 @@ class Stream:
         self._connection: Connection | None = None
         self._first_status = False  # the next status is the first of its connection
         self._absent_since: int | None = None  # what was printed since then may be missing
+        self._recent = deque[Heard]()  # the lines of the last RECENT seconds that were not held
         # While a replay is under way
         self._holding = False
         self._is_audit = False  # the replay is asked for without a reason to miss anything
@@ -335,7 +338,8 @@ class Stream:
     ) -> list[Reading]:
         """Return the ways to tell the replay from live lines in which it has a line."""
         window = self._timing.twin_window
-        readings = separate_replay(asked, live, asked_at=asked_at, window=window)
+        copied = [*self._recent, *live] if self._is_audit else live
+        readings = separate_replay(asked, copied, asked_at=asked_at, window=window)
         if is_cut:
             readings = [drop_unsure_end(reading, live, window) for reading in readings]
         return [reading for reading in readings if reading.replay]
@@ -397,6 +401,9 @@ class Stream:
             return
         if not self._holding:  # else it may be the first of another run
             self._last_line = mono
+            self._recent.append(heard)
+            while self._recent[0].mono < mono - RECENT:
+                self._recent.popleft()
         self._add_live(Source.LIVE, heard)
 
     def _add_live(self, source: Source, heard: Heard) -> None:

@@ -1,11 +1,14 @@
 """What becomes of a server's words, from the sockets to the rows."""
 
+import json
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from archiver.console import messages
 
 
 def shown(word: str, name: str, numbers: range) -> str:
@@ -392,3 +395,25 @@ def test_where_no_second_socket_is_given_the_main_one_asks(new_server):
     server.commit()
     assert missing(server) == []
     assert len(server.archive.lines) == 44
+
+
+def test_copies_of_lines_from_just_before_an_audit_are_not_new(new_server):
+    wire = new_server(1)
+    wire.connect()
+    wire.pass_time(3)
+    texts = [f"request {number}" for number in range(100)]
+    for text in texts:
+        wire.print(text)
+        wire.pass_time(0.0001)
+    wire.pass_time(0.002)
+    asked = [*texts[90:], *texts]  # late copies, then the replay
+    wire.stream.audit(wire.at, None)
+    wire.stream.begin_replay()
+    for text in asked:
+        frame = json.dumps({"event": "console output", "args": [text]})
+        message = messages.parse_message(frame)
+        wire.stream.receive_asked(message, frame, wire.at, wire.now + 0.01)
+    wire.stream.end_replay(wire.at, asked_at=wire.now)
+    wire.commit()
+
+    assert [line.text for line in wire.archive.in_order()] == texts
