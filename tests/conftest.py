@@ -10,8 +10,15 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from archiver.store import database
+
+# The same examples in each run, so that a change is what makes a test fail;
+# --hypothesis-profile=search draws others, to look for what nobody has thought of.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search", derandomize=False)
+settings.load_profile("same")
 
 # Read here: by the time the server is needed, clean_environ has removed it.
 _OTHER_POSTGRESQL = os.environ.get("ARCHIVER_TEST_PG_DSN")

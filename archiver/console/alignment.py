@@ -21,7 +21,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, inf, lgamma, log
+from math import exp, lgamma, log
 from operator import itemgetter
 
 from archiver.console.overlay import ABSENT, ABSENT_MORE, FREE, LOSS, NEW, Price, overlay
@@ -39,6 +39,7 @@ DISPERSION = 2.0  # of the number of lines in a time, as of a negative binomial
 BURSTS = 0.1  # the share of times of which the rate says nothing
 AHEAD = Price(12.0, 0.5)  # lines behind all live ones, which had time to come live too
 EARLY = 1.0  # nats for each live line that is said to be in the replay and came too late
+TWIN_COUNTS = 3  # numbers of live lines at a replay's end that are weighed
 LATE = 3.0  # the same for each that is said not to be, and came long before
 REACH = 210  # stored lines looked at, and more where a replay is longer
 
@@ -133,13 +134,19 @@ class Aligner:
 
         """
         stored, live, surprise = self._stored, self._live, self._surprise
-        twins, weight, place = _find_twins(replay, live, window, surprise)
+        place = _find_whole(replay, live, window)
         if place is not None:  # more was printed since than a replay holds
-            return Alignment(list(range(stored + place, stored + place + twins)), weight), True
-        exact = _Exact(self._pieces, replay[: len(replay) - twins], window, surprise)
-        found = exact.choose(range(stored, stored + twins), weight)
-        is_sure = twins >= min(window.least, len(replay)) and exact.is_sure(found, live)
-        return self._mark_twice(found, replay), is_sure
+            first = stored + place
+            return Alignment(list(range(first, first + len(replay))), 0.0), True
+        best: tuple[Alignment, bool] | None = None
+        for twins, weight in _find_twins(replay, live, window, surprise):
+            exact = _Exact(self._pieces, replay[: len(replay) - twins], window, surprise)
+            found = exact.choose(range(stored, stored + twins), weight)
+            if best is None or found.weight > best[0].weight:
+                is_late = twins < min(window.least, len(replay))
+                best = found, not is_late and exact.is_sure(found, live)
+        assert best is not None  # none at the end is always possible
+        return self._mark_twice(best[0], replay), best[1]
 
     def align_with_losses(self, replay: Sequence[int], window: Window) -> Alignment | None:
         """Return the likeliest way with losses within pieces; None: nothing is equal."""
@@ -322,38 +329,45 @@ def _lay(pieces: Sequence[Sequence[int]], replay: Sequence[int], end: int) -> li
     return places
 
 
+def _find_whole(replay: Sequence[int], live: Sequence[int], window: Window) -> int | None:
+    """
+    Return where among the *live* lines all of *replay* is, if it does not begin with the first.
+
+    None: nowhere.
+    """
+    total = len(replay)
+    if not len(live) >= total > 1:
+        return None
+    common = _common_beginnings([*replay, None, *live])
+    whole = [place for place in range(len(live)) if common[total + 1 + place] >= total]
+    if not whole or (len(whole) == 1 and whole[0] == 0):
+        return None
+    return min(whole, key=lambda place: abs(place + total - window.most))
+
+
 def _find_twins(
     replay: Sequence[int], live: Sequence[int], window: Window, surprise: Surprise
-) -> tuple[int, float, int | None]:
+) -> list[tuple[int, float]]:
     """
-    Return how many lines at the end of *replay* are the first live lines.
+    Return how many lines at the end of *replay* may be the first live lines.
 
     Returns:
-        Their number, the weight of that, and, where all of the replay is live and
-        does not begin with the first live line, the place of its first among them.
+        The likeliest numbers, each with the weight of its times, the likeliest first.
 
     """
     total = len(replay)
-    if len(live) >= total > 1:
-        joined = [*replay, None, *live]
-        common = _common_beginnings(joined)
-        whole = [place for place in range(len(live)) if common[total + 1 + place] >= total]
-        if whole and (whole[0] > 0 or len(whole) > 1):
-            place = min(whole, key=lambda place: abs(place + total - window.most))
-            return total, 0.0, place
-    common = _common_beginnings([*live[:total], None, *replay])
     size = min(len(live), total)
+    common = _common_beginnings([*live[:total], None, *replay])
     told = surprise.sums(replay, None)
-    best, weight = 0, -inf
+    found: list[tuple[float, int, float]] = []
     for twins in range(size + 1):
         if twins and common[size + 1 + total - twins] < twins:
             continue
         early, late = max(0, twins - window.most), max(0, min(window.least, total) - twins)
-        gain = told[total] - told[total - twins] - EARLY * early - LATE * late
-        if gain >= weight:
-            best, weight = twins, gain
-    early, late = max(0, best - window.most), max(0, min(window.least, total) - best)
-    return best, -EARLY * early - LATE * late, None
+        weight = -EARLY * early - LATE * late
+        found.append((told[total] - told[total - twins] + weight, twins, weight))
+    found.sort(reverse=True)
+    return [(twins, weight) for _, twins, weight in found[:TWIN_COUNTS]]
 
 
 def _align_with_losses(
@@ -384,8 +398,11 @@ def _align_with_losses(
     for twins in range(len(followers) + 1):
         early, late = max(0, twins - window.most), max(0, window.least - twins)
         ends.append(-EARLY * early - LATE * late)
+    # A log that is shorter than a replay does not begin after lines that have just come.
+    within = 0.0 if window.is_full or window.is_cut else -BEFORE_ALL
+    begins = [0.0] * (len(stored) + 1) + [within] * len(followers)
     told = surprise.sums(replay, None)
-    found = overlay([*stored, *followers], prices, replay, told, ends)
+    found = overlay([*stored, *followers], prices, replay, told, begins, ends)
     if found is None:
         return None
     places = [place if place == NEW else place + skipped for place in found.places]

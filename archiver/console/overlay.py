@@ -4,8 +4,8 @@ Lay a replay over stored lines where some got lost: the likeliest way, weighed i
 An alignment of two sequences by dynamic programming, over pairs of equal lines only.
 What is new costs what it tells and a price for being missing: little at a place where
 lines are known to be missing, LOSS where they should not be. A stored line that the
-log lacks costs ABSENT. Before the replay begins stored lines cost nothing, behind its
-end what the caller says.
+log lacks costs ABSENT. What stored lines before its begin and behind its end cost the
+caller says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,11 +37,12 @@ class Overlay(NamedTuple):
     places: list[int]  # for each line of the replay the stored one that it is, or NEW
 
 
-def overlay(
+def overlay(  # noqa: PLR0917  # six sequences that belong together
     stored: Sequence[int],
     prices: Mapping[int, Price],
     replay: Sequence[int],
     told: Sequence[float],
+    begins: Sequence[float],
     ends: Sequence[float],
 ) -> Overlay | None:
     """
@@ -53,10 +54,11 @@ def overlay(
             where it is not LOSS.
         replay: Keys, oldest first.
         told: What the first 0, 1, 2, ... lines of the replay tell together.
+        begins: The weight of the replay's begin behind the first 0, 1, 2, ... stored lines.
         ends: The weight of the replay's end behind the first 0, 1, 2, ... stored lines.
 
     """
-    return _Grid(stored, prices, replay, told).lay(ends)
+    return _Grid(stored, prices, replay, told, begins).lay(ends)
 
 
 class _Grid:
@@ -75,9 +77,11 @@ class _Grid:
         prices: Mapping[int, Price],
         replay: Sequence[int],
         told: Sequence[float],
+        begins: Sequence[float],
     ) -> None:
         self._replay = replay
         self._told = told
+        self._begins = begins
         self._count = len(stored)
         self._places: dict[int, list[int]] = {}
         for place, key in enumerate(stored):
@@ -114,7 +118,7 @@ class _Grid:
         for place in places:  # one loop: a call for each pair would take twice as long
             once, each = self._prices[place]
             new = told + once + each * line  # if all lines before were new
-            best, source = (-new if line else 0.0), _FIRST
+            best, source = self._begins[place] - (new if line else 0.0), _FIRST
             if line and place:
                 before = place - 1
                 if row[before] > best:

@@ -24,7 +24,14 @@ def lay(stored: str, replay: str, prices: Mapping[int, Price], last: float = -99
     """Return the replay with its new lines as `+`; *last*: to end before the last line."""
     ends = [last] * len(stored) + [0.0]
     told = [TELLS * n for n in range(len(replay) + 1)]
-    found = overlay(list(map(ord, stored)), prices, list(map(ord, replay)), told, ends)
+    found = overlay(
+        list(map(ord, stored)),
+        prices,
+        list(map(ord, replay)),
+        told,
+        [0.0] * (len(stored) + 1),
+        ends,
+    )
     assert found is not None
     return "".join(
         "+" if place == NEW else letter for place, letter in zip(found.places, replay, strict=True)
@@ -54,9 +61,9 @@ def test_it_may_end_early_where_that_is_allowed():
 
 
 def test_without_an_equal_line_there_is_no_way():
-    assert overlay([1, 2], {}, [3], [0.0, 1.0], [0.0] * 3) is None
-    assert overlay([], {}, [3], [0.0, 1.0], [0.0]) is None
-    assert overlay([1], {}, [], [0.0], [0.0] * 2) is None
+    assert overlay([1, 2], {}, [3], [0.0, 1.0], [0.0] * 3, [0.0] * 3) is None
+    assert overlay([], {}, [3], [0.0, 1.0], [0.0], [0.0]) is None
+    assert overlay([1], {}, [], [0.0], [0.0] * 2, [0.0] * 2) is None
 
 
 # All ways there are, one after the other
@@ -83,6 +90,7 @@ def weigh(
     way: Sequence[int],
     prices: Mapping[int, Price],
     told: Sequence[float],
+    begins: Sequence[float],
     ends: Sequence[float],
 ) -> float | None:
     """Return what one way weighs; None: it has new lines where it lacks stored ones."""
@@ -94,7 +102,7 @@ def weigh(
         return told[until] - told[before] + price.once + price.each * new if new else 0.0
 
     pairs = [(line, place) for line, place in enumerate(way) if place != NEW]
-    weight = -cost(0, *pairs[0])
+    weight = begins[pairs[0][1]] - cost(0, *pairs[0])
     for (line, place), (next_line, next_place) in pairwise(pairs):
         absent = next_place - place - 1
         if absent and next_line > line + 1:
@@ -114,16 +122,17 @@ some_prices = st.sampled_from([FREE, Price(0.0, 0.2), Price(12.0, 0.5), Price(30
     replay=st.lists(st.integers(0, 2), max_size=6),
     prices=st.dictionaries(st.integers(0, 6), some_prices),
     tells=st.lists(amounts, min_size=6, max_size=6),
+    begins=st.lists(amounts.map(lambda cost: -cost), min_size=7, max_size=7),
     ends=st.lists(amounts.map(lambda cost: -cost), min_size=7, max_size=7),
 )
-def test_no_other_way_is_likelier(stored, replay, prices, tells, ends):
+def test_no_other_way_is_likelier(*, stored, replay, prices, tells, begins, ends):
     told = list(accumulate(tells[: len(replay)], initial=0.0))
-    found = overlay(stored, prices, replay, told, ends[: len(stored) + 1])
-    weights = [weigh(way, prices, told, ends) for way in ways(stored, replay)]
+    found = overlay(stored, prices, replay, told, begins, ends[: len(stored) + 1])
+    weights = [weigh(way, prices, told, begins, ends) for way in ways(stored, replay)]
     possible = [weight for weight in weights if weight is not None]
 
     if found is None:
         assert possible == []
     else:
         assert found.weight == pytest.approx(max(possible))
-        assert found.weight == pytest.approx(weigh(found.places, prices, told, ends))
+        assert found.weight == pytest.approx(weigh(found.places, prices, told, begins, ends))
