@@ -13,11 +13,13 @@ comes twice, as a copy and at the end of the replay; which is which decides wher
 replay has it. So there are several readings, and what is stored decides between them.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from math import log
 from typing import NamedTuple
 
 NEAR = 0.25  # of the window: a copy may well be so far off, each further time costs a nat
+LARGEST = 1_000_000  # pairs of lines that are weighed; a console may print 20,000 a second
 MISSING = 6.0  # nats: a live line that has no copy, as when the daemon drops it
 BOUNDARIES = 6  # live lines around the request which may be the first that has a copy
 EARLY = 2.0  # the same for one at the time of the request, whose copy was before it
@@ -67,6 +69,8 @@ def separate_replay(
     """
     if not live:
         return [Reading(list(asked), 0.0)]
+    if len(live) * len(asked) > LARGEST:
+        return [Reading(_take_first(asked, live, asked_at - window), 0.0)]
     readings: list[Reading] = []
     for wider in (1, 4, 16):
         near = window * wider * NEAR
@@ -85,6 +89,18 @@ def separate_replay(
                     cost = _cost(chosen, asked, live, asked_at, near) + len(chosen) * log(wider)
                     readings.append(Reading(replay, cost))
     return readings
+
+
+def _take_first(asked: Sequence[Heard], live: Sequence[Heard], since: float) -> list[Heard]:
+    """Return the replay where of each live line the first frame is taken for its copy."""
+    copies = Counter(line.key for line in live if line.mono >= since)
+    replay = []
+    for heard in asked:
+        if copies[heard.key]:
+            copies[heard.key] -= 1
+        else:
+            replay.append(heard)
+    return replay
 
 
 def drop_unsure_end(reading: Reading, live: Sequence[Heard], window: float) -> Reading:
