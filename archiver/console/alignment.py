@@ -19,10 +19,9 @@ stands out, the others are looked at too.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import exp, lgamma, log
-from operator import itemgetter
 
 from archiver.console.overlay import ABSENT, ABSENT_MORE, FREE, LOSS, NEW, Price, overlay
 from archiver.console.surprise import Surprise
@@ -38,6 +37,7 @@ CERTAIN = 0.95  # of all ways, the share of those between `fewer` and `more`
 DISPERSION = 2.0  # of the number of lines in a time, as of a negative binomial
 BURSTS = 0.1  # the share of times of which the rate says nothing
 AHEAD = Price(12.0, 0.5)  # lines behind all live ones, which had time to come live too
+EXPLAINED = 8.0  # nats that are left to explain where another reading is not worth it
 EARLY = 1.0  # nats for each live line that is said to be in the replay and came too late
 TWIN_COUNTS = 3  # numbers of live lines at a replay's end that are weighed
 LATE = 3.0  # the same for each that is said not to be, and came long before
@@ -148,6 +148,15 @@ class Aligner:
         assert best is not None  # none at the end is always possible
         return self._mark_twice(best[0], replay), best[1]
 
+    def tell_unknown(self, replay: Sequence[int]) -> float:
+        """Return what the texts tell that are neither stored nor live: new in any reading."""
+        known = self._surprise.knows
+        return sum(
+            self._surprise.of(key, replay[place - 1] if place else None)
+            for place, key in enumerate(replay)
+            if not known(key)
+        )
+
     def align_with_losses(self, replay: Sequence[int], window: Window) -> Alignment | None:
         """Return the likeliest way with losses within pieces; None: nothing is equal."""
         found = _align_with_losses(self._pieces, self._live, replay, window, self._surprise)
@@ -172,7 +181,7 @@ def align(
 def choose_reading(
     pieces: Sequence[Sequence[int]],
     live: Sequence[int],
-    replays: Sequence[tuple[Sequence[int], Window, float]],
+    readings: Iterable[tuple[Sequence[int], Window, float]],
 ) -> tuple[int, Alignment]:
     """
     Return which reading of a replay fits best, and how it lies over what is known.
@@ -180,27 +189,31 @@ def choose_reading(
     Args:
         pieces: As for ``Aligner``.
         live: As for ``Aligner``.
-        replays: The readings: keys, what else is known, and how unlikely it is, in nats.
+        readings: Keys, what else is known, and how unlikely it is, in nats; the usual one
+            first. Where one explains all that can be explained no more are taken.
 
     """
     aligner = Aligner(pieces, live)
-    ways: list[tuple[float, int, Alignment]] = []  # weight, number of the reading
-    sure = set[int]()
-    for number, (keys, window, cost) in enumerate(replays):
+    taken: list[tuple[Sequence[int], Window, float]] = []
+    best: tuple[float, int, Alignment, bool] | None = None  # weight, number, way, is it sure
+    for number, (keys, window, cost) in enumerate(readings):
+        taken.append((keys, window, cost))
         found, is_sure = aligner.align_exactly(keys, window)
-        ways.append((found.weight - cost, number, found))
-        if is_sure:
-            sure.add(number)
-    _, number, _ = best = max(ways, key=itemgetter(0))
-    if number not in sure:
+        if best is None or found.weight - cost > best[0]:
+            best = found.weight - cost, number, found, is_sure
+        if is_sure and found.weight + aligner.tell_unknown(keys) >= -EXPLAINED:
+            break
+    assert best is not None  # there is at least one reading
+    weight, number, found, is_sure = best
+    if not is_sure:
         # Losses are looked for in the two likeliest, since that takes a hundred times as long.
-        cheapest = min(range(len(replays)), key=lambda other: replays[other][2])
-        for other in {number, cheapest}:
-            keys, window, cost = replays[other]
+        cheapest = min(range(len(taken)), key=lambda other: taken[other][2])
+        for other in sorted({number, cheapest}):
+            keys, window, cost = taken[other]
             way = aligner.align_with_losses(keys, window)
-            if way is not None and way.weight - cost > best[0]:
-                best = way.weight - cost, other, way
-    return best[1:]
+            if way is not None and way.weight - cost > weight:
+                weight, number, found = way.weight - cost, other, way
+    return number, found
 
 
 class _Exact:

@@ -7,7 +7,7 @@ are committed never change; where none is left between two lines a gap says so.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 from typing import NamedTuple
 
@@ -78,10 +78,9 @@ def is_full(log: Log, frames: int) -> bool:
     return frames >= size - size // SLACK
 
 
-def is_mixed(log: Log, readings: Sequence[Reading]) -> bool:
+def is_mixed(log: Log, reading: Reading) -> bool:
     """Return whether a replay has more lines than one can: live ones nobody else heard."""
-    most = max(replay_size(log), ASSUMED_REPLAY)
-    return min(len(reading.replay) for reading in readings) > most + MIXED
+    return len(reading.replay) > max(replay_size(log), ASSUMED_REPLAY) + MIXED
 
 
 class Joining:
@@ -90,7 +89,8 @@ class Joining:
 
     Args:
         log: The lines so far.
-        readings: The ways to tell the replay from live lines; in each it has a line.
+        readings: The ways to tell the replay from live lines, the usual one first; in
+            each it has a line. No more are asked for than are needed.
         held: What came live since, with its source, oldest first.
         showing: What else is known of the replay.
 
@@ -99,7 +99,7 @@ class Joining:
     def __init__(
         self,
         log: Log,
-        readings: Sequence[Reading],
+        readings: Iterable[Reading],
         held: Sequence[tuple[int, Heard]],
         showing: Showing,
     ) -> None:
@@ -158,19 +158,20 @@ class Joining:
 
     # How it lies
 
-    def _choose(self, readings: Sequence[Reading]) -> tuple[Sequence[Heard], Alignment]:
+    def _choose(self, readings: Iterable[Reading]) -> tuple[Sequence[Heard], Alignment]:
         """Return the reading that fits best, and how it lies over what is stored."""
         live = [self._held[place][1] for place in self._live]
-        number, found = choose_reading(
-            [piece.keys for piece in self._pieces],
-            [heard.key for heard in live],
-            [
-                ([heard.key for heard in replay], self._describe(replay, live), cost)
-                for replay, cost in readings
-            ],
-        )
+        read: list[Sequence[Heard]] = []
+
+        def describe() -> Iterator[tuple[Sequence[int], Window, float]]:
+            for replay, cost in readings:
+                read.append(replay)
+                yield [heard.key for heard in replay], self._describe(replay, live), cost
+
+        stored = [piece.keys for piece in self._pieces]
+        number, found = choose_reading(stored, [heard.key for heard in live], describe())
         counted = [place != TWICE for place in found.places]
-        return list(compress(readings[number].replay, counted)), found.without_twice()
+        return list(compress(read[number], counted)), found.without_twice()
 
     def _describe(self, replay: Sequence[Heard], live: Sequence[Heard]) -> Window:
         log, showing = self._log, self._showing

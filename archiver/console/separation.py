@@ -13,13 +13,12 @@ comes twice, as a copy and at the end of the replay; which is which decides wher
 replay has it. So there are several readings, and what is stored decides between them.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from math import log
 from typing import NamedTuple
 
 NEAR = 0.25  # of the window: a copy may well be so far off, each further time costs a nat
-LARGEST = 1_000_000  # pairs of lines that are weighed; a console may print 20,000 a second
 MISSING = 6.0  # nats: a live line that has no copy, as when the daemon drops it
 BOUNDARIES = 6  # live lines around the request which may be the first that has a copy
 EARLY = 2.0  # the same for one at the time of the request, whose copy was before it
@@ -52,7 +51,7 @@ class _Copy(NamedTuple):
 
 def separate_replay(
     asked: Sequence[Heard], live: Sequence[Heard], *, asked_at: float, window: float
-) -> list[Reading]:
+) -> Iterator[Reading]:
     """
     Take the copies of live lines out of what the asking socket brought.
 
@@ -63,44 +62,29 @@ def separate_replay(
         window: How many seconds a line and its copy are apart at most, as a rule;
             on a busy machine it is more.
 
-    Returns:
-        Different readings, at least one.
+    Yields:
+        Different readings, at least one, the usual one first. Each takes a while: who
+        has one that explains everything need not ask for the next.
 
     """
     if not live:
-        return [Reading(list(asked), 0.0)]
-    if len(live) * len(asked) > LARGEST:
-        return [Reading(_take_first(asked, live, asked_at - window), 0.0)]
-    readings: list[Reading] = []
-    for wider in (1, 4, 16):
+        yield Reading(list(asked), 0.0)
+        return
+    # Of the lines at the time of the request the first may have no copy.
+    about = [n + 1 for n, line in enumerate(live) if abs(line.mono - asked_at) <= window]
+    sure_end = _sure_end(asked, live)
+    known: list[list[Heard]] = []
+    for wider, first in [(1, 0), *((1, n) for n in about[:BOUNDARIES]), (4, 0), (16, 0)]:
         near = window * wider * NEAR
-        # Of the lines at the time of the request the first may have no copy.
-        about = [n + 1 for n, line in enumerate(live) if abs(line.mono - asked_at) <= window]
-        for first in [0, *about[:BOUNDARIES]] if wider == 1 else [0]:
-            copies = _find_copies(asked, live, first, asked_at, near)
-            for chosen in (
-                copies,
-                _prefer_early(copies, asked, live, near, _sure_end(asked, live)),
-                _prefer_early(copies, asked, live, near, len(asked)),
-            ):
-                taken = set(chosen.values())
-                replay = [heard for place, heard in enumerate(asked) if place not in taken]
-                if all(replay != reading.replay for reading in readings):
-                    cost = _cost(chosen, asked, live, asked_at, near) + len(chosen) * log(wider)
-                    readings.append(Reading(replay, cost))
-    return readings
-
-
-def _take_first(asked: Sequence[Heard], live: Sequence[Heard], since: float) -> list[Heard]:
-    """Return the replay where of each live line the first frame is taken for its copy."""
-    copies = Counter(line.key for line in live if line.mono >= since)
-    replay = []
-    for heard in asked:
-        if copies[heard.key]:
-            copies[heard.key] -= 1
-        else:
-            replay.append(heard)
-    return replay
+        copies = _find_copies(asked, live, first, asked_at, near)
+        for end in (0, sure_end, len(asked)):
+            chosen = _prefer_early(copies, asked, live, near, end)
+            taken = set(chosen.values())
+            replay = [heard for place, heard in enumerate(asked) if place not in taken]
+            if replay not in known:
+                known.append(replay)
+                cost = _cost(chosen, asked, live, asked_at, near) + len(chosen) * log(wider)
+                yield Reading(replay, cost)
 
 
 def drop_unsure_end(reading: Reading, live: Sequence[Heard], window: float) -> Reading:
@@ -124,28 +108,52 @@ def _find_copies(
     places: dict[int, list[int]] = {}
     for place, heard in enumerate(asked):
         places.setdefault(heard.key, []).append(place)
-    # For each place the least cost of ways whose last copy is not behind it, less what
-    # all have in common; the place before the first stands at the end.
-    costs: list[float] = [0.0] * (len(asked) + 1)
-    ways: list[_Copy | None] = [None] * (len(asked) + 1)
+    ways = _Ways(len(asked))
     for number, line in enumerate(live[first:], start=first):
         missing = _missing(line, asked_at, near)
         if not missing:
             continue
-        for place in reversed(_near(places.get(line.key, ()), asked, line, near)):
-            cost = costs[place - 1] + abs(asked[place].mono - line.mono) / near - missing
-            if cost >= costs[place]:
-                continue
-            way = _Copy(number, place, ways[place - 1])
-            while place < len(asked) and costs[place] > cost:
-                costs[place], ways[place] = cost, way
-                place += 1  # noqa: PLW2901  # it is the same for what follows
-    found: dict[int, int] = {}
-    last = ways[len(asked) - 1] if asked else None
+        found = [
+            (place, ways.best_before(place))
+            for place in _near(places.get(line.key, ()), asked, line, near)
+        ]
+        for place, (cost, before) in found:
+            distance = abs(asked[place].mono - line.mono) / near
+            ways.add(cost + distance - missing, _Copy(number, place, before))
+    _, last = ways.best_before(len(asked))
+    copies: dict[int, int] = {}
     while last is not None:
-        found[last.line] = last.place
+        copies[last.line] = last.place
         last = last.before
-    return found
+    return copies
+
+
+class _Ways:
+    """
+    The best way up to each place: what it costs, less what all have in common.
+
+    A Fenwick tree of minima: both questions and additions take a logarithm's time.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._best: list[tuple[float, _Copy | None]] = [(0.0, None)] * (places + 1)
+
+    def best_before(self, place: int) -> tuple[float, _Copy | None]:
+        """Return the best way whose last copy is before *place*."""
+        best = self._best[0]
+        while place > 0:
+            if self._best[place][0] < best[0]:
+                best = self._best[place]
+            place -= place & -place
+        return best
+
+    def add(self, cost: float, way: _Copy) -> None:
+        """Add a way that ends at its place."""
+        place = way.place + 1
+        while place < len(self._best):
+            if cost < self._best[place][0]:
+                self._best[place] = cost, way
+            place += place & -place
 
 
 def _cost(
@@ -171,13 +179,17 @@ def _missing(line: Heard, asked_at: float, near: float) -> float:
 
 
 def _near(places: Sequence[int], asked: Sequence[Heard], line: Heard, near: float) -> Sequence[int]:
-    """Return those of *places* whose frames are within the window of *line*."""
-    window = near / NEAR
-    found = [place for place in places if abs(asked[place].mono - line.mono) <= window]
-    if len(found) > 2 * CANDIDATES:
-        found.sort(key=lambda place: abs(asked[place].mono - line.mono))
-        found = sorted(found[: 2 * CANDIDATES])
-    return found
+    """Return those of *places* whose frames are within the window of *line*, the nearest."""
+
+    def time(place: int) -> float:
+        return asked[place].mono
+
+    start = bisect_left(places, line.mono - near / NEAR, key=time)
+    stop = bisect_right(places, line.mono + near / NEAR, key=time)
+    if stop - start > 2 * CANDIDATES:
+        middle = bisect_left(places, line.mono, start, stop, key=time)
+        start, stop = max(start, middle - CANDIDATES), min(stop, middle + CANDIDATES)
+    return places[start:stop]
 
 
 def _sure_end(asked: Sequence[Heard], live: Sequence[Heard]) -> int:

@@ -11,7 +11,8 @@ runs.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Protocol
 
 from archiver.console import lines, messages
@@ -299,16 +300,17 @@ class Stream:
             self._journaled = False
             self._frames_done = True
         live = [heard for source, heard in held if source is Source.LIVE]
-        readings: list[Reading] = []
+        readings: Iterator[Reading] = iter(())
         if is_alone and asked:
-            readings = [Reading(asked, 0.0)]
+            readings = iter([Reading(asked, 0.0)])
         elif asked_at is not None:
             readings = self._read_replay(asked, live, asked_at, is_cut=cut is not None)
         since, self._absent_since = self._absent_since, None
         frames = len(asked) + self._blank
-        if readings and self._is_audit and live and is_mixed(self._log, readings):
-            readings = []  # nothing is missing without it, and another one will come
-        if readings:
+        usual = next(readings, None)
+        if usual is not None and self._is_audit and live and is_mixed(self._log, usual):
+            usual = None  # nothing is missing without it, and another one will come
+        if usual is not None:
             assert asked_at is not None
             until, is_audit = self._held_since, self._is_audit
             showing = Showing(
@@ -322,7 +324,8 @@ class Stream:
                 is_alone=is_alone,
                 suspected_from=self._suspected_from,
             )
-            self._count_replay(*Joining(self._log, readings, held, showing).run())
+            joining = Joining(self._log, chain([usual], readings), held, showing)
+            self._count_replay(*joining.run())
         else:
             is_missed = cut or since is not None or is_full(self._log, frames)
             if is_missed and cut != OFFLINE and not self._is_audit:
@@ -335,14 +338,14 @@ class Stream:
 
     def _read_replay(
         self, asked: Sequence[Heard], live: Sequence[Heard], asked_at: float, *, is_cut: bool
-    ) -> list[Reading]:
-        """Return the ways to tell the replay from live lines in which it has a line."""
+    ) -> Iterator[Reading]:
+        """Yield the ways to tell the replay from live lines in which it has a line."""
         window = self._timing.twin_window
         copied = [*self._recent, *live] if self._is_audit else live
         readings = separate_replay(asked, copied, asked_at=asked_at, window=window)
         if is_cut:
-            readings = [drop_unsure_end(reading, live, window) for reading in readings]
-        return [reading for reading in readings if reading.replay]
+            readings = (drop_unsure_end(reading, live, window) for reading in readings)
+        return (reading for reading in readings if reading.replay)
 
     # What comes of it
 

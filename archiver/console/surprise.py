@@ -47,6 +47,10 @@ class Surprise:
             return min(self._tell(key, None) + self._again, TWICE)
         return self._tell(key, before)
 
+    def knows(self, key: int) -> bool:
+        """Return whether *key* is among the known lines."""
+        return key in self._lines
+
     def is_twice(self, key: int) -> bool:
         """Return whether *key* is rather a doubtful one in another place than a new line."""
         return key in self._doubtful and self._tell(key, None) + self._again >= TWICE
