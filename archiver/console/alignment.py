@@ -41,7 +41,7 @@ EXPLAINED = 8.0  # nats that are left to explain where another reading is not wo
 EARLY = 1.0  # nats for each live line that is said to be in the replay and came too late
 TWIN_COUNTS = 3  # numbers of live lines at a replay's end that are weighed
 LATE = 3.0  # the same for each that is said not to be, and came long before
-REACH = 210  # stored lines looked at, and more where a replay is longer
+REACH = 210  # known lines looked at before a replay's end, and more where it is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,19 +391,21 @@ def _align_with_losses(
     surprise: Surprise,
 ) -> Alignment | None:
     """Return the likeliest way with losses within pieces; None: nothing is equal."""
-    all_stored = [key for piece in pieces for key in piece]
-    skipped = max(0, len(all_stored) - max(REACH, len(replay) * 4 // 3))
-    stored = all_stored[skipped:]
+    stored = [key for piece in pieces for key in piece]
     followers = live[: max(len(replay), window.most)]
+    earliest_end = len(stored) + (0 if window.is_cut else min(window.least, len(followers)))
+    skipped = max(0, earliest_end - max(REACH, len(replay) * 4 // 3))
     behind = _price_behind(window)
-    prices = {0: Price(BEFORE_ALL, 0.0) if window.is_whole and not skipped else FREE}
+    prices = {0: Price(BEFORE_ALL, 0.0) if window.is_whole else FREE}
     prices[len(stored) + len(followers)] = FREE if window.is_alone else AHEAD
     prices[len(stored)] = behind
-    place = -skipped
+    place = 0
     for piece in pieces[:-1]:
         place += len(piece)
         if place > 0:
             prices[place] = FREE
+    if skipped:
+        prices = {place - skipped: price for place, price in prices.items()} | {0: FREE}
     if window.is_cut:
         ends = [0.0] * len(stored)
     else:
@@ -415,11 +417,12 @@ def _align_with_losses(
     within = 0.0 if window.is_full or window.is_cut else -BEFORE_ALL
     begins = [0.0] * (len(stored) + 1) + [within] * len(followers)
     told = surprise.sums(replay, None)
-    found = overlay([*stored, *followers], prices, replay, told, begins, ends)
+    known = [*stored, *followers][skipped:]
+    found = overlay(known, prices, replay, told, begins[skipped:], ends[skipped:])
     if found is None:
         return None
     places = [place if place == NEW else place + skipped for place in found.places]
-    new = _count_behind(places, len(all_stored))
+    new = _count_behind(places, len(stored))
     paid = behind.once + behind.each * new if new else 0.0
     weight = found.weight + paid + _log_prior(new, window)
     if told[-1] < DULL * len(replay):  # many other ways are about as likely
