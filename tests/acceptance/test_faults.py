@@ -1,6 +1,7 @@
 """What a panel or node refuses: one clear message, the right exit code, no storm of requests."""
 
 import asyncio
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -134,8 +135,10 @@ async def test_a_clock_that_is_an_hour_off_is_told_and_does_not_matter(serving, 
         collector = collect(panel)
         ended = await collector.run("ingest", "--once")
         assert ended.code == 0
-        told = "the panel's clock is 3600 s " + ("ahead" if hours > 0 else "behind")
-        assert ended.err.count(told) == 1
+        (told,) = re.findall(r"the panel's clock is (\d+) s (\w+)", ended.err)
+        assert told[1] == ("ahead" if hours > 0 else "behind")
+        # The header has whole seconds, and starting takes some.
+        assert abs(int(told[0]) - 3600) <= 5
         assert panel.world.counters.total("tokens") == 1
     assert collector.count_lines() > 0
     # When a line was seen is told by this machine's clock.
