@@ -16,8 +16,10 @@ replay has it. So there are several readings, and what is stored decides between
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from math import log
+from operator import attrgetter
 from typing import NamedTuple
 
+WIDER = (4, 16)  # times the window, where the machine is busy
 NEAR = 0.25  # of the window: a copy may well be so far off, each further time costs a nat
 MISSING = 6.0  # nats: a live line that has no copy, as when the daemon drops it
 BOUNDARIES = 6  # live lines around the request which may be the first that has a copy
@@ -70,11 +72,15 @@ def separate_replay(
     if not live:
         yield Reading(list(asked), 0.0)
         return
+    sure_end = _sure_end(asked, live)
+    # Of those long before the request none has a copy, see `_missing`.
+    since = asked_at - EARLY * window * WIDER[-1] * NEAR
+    live = live[bisect_left(live, since, key=attrgetter("mono")) :]
     # Of the lines at the time of the request the first may have no copy.
     about = [n + 1 for n, line in enumerate(live) if abs(line.mono - asked_at) <= window]
-    sure_end = _sure_end(asked, live)
     known: list[list[Heard]] = []
-    for wider, first in [(1, 0), *((1, n) for n in about[:BOUNDARIES]), (4, 0), (16, 0)]:
+    begins = [(1, 0), *((1, n) for n in about[:BOUNDARIES]), *((wider, 0) for wider in WIDER)]
+    for wider, first in begins:
         near = window * wider * NEAR
         copies = _find_copies(asked, live, first, asked_at, near)
         for end in (0, sure_end, len(asked)):
