@@ -46,6 +46,12 @@ ROWS = {
             VALUES (1, 10, 1, 2, 0.5, 3, 4, 5);
         INSERT INTO events (id, server_id, at, event, args, count) VALUES (1, 1, 10, 'x', '[]', 1)
     """,
+    "0002": """
+        INSERT INTO partitions
+            (id, first_id, last_id, lines, blocks, earliest_at, latest_at, directory, files,
+            created_at)
+            VALUES (1, 1, 1, 1, 1, 10, 10, '1-1-1', '{}', 30)
+    """,
 }
 
 

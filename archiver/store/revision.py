@@ -8,7 +8,7 @@ test holds it equal to the newest migration.
 from archiver import errors
 from archiver.store.location import Location
 
-REVISION = "0001"
+REVISION = "0002"
 
 
 def check(found: str | None, where: Location) -> None:

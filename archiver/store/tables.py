@@ -237,3 +237,19 @@ events = Table(
     _may("last_at", BigInteger, "of the last repeat; null: not repeated"),
     Index(None, "server_id", "at"),
 )
+
+partitions = Table(
+    "partitions",
+    metadata,
+    _key("number of the partition"),
+    _need("first_id", BigInteger, "lines.id, the first"),
+    _need("last_id", BigInteger, "lines.id, the last"),
+    _need("lines", BigInteger, "sealed in it"),
+    _need("blocks", BigInteger, "that they form"),
+    _may("earliest_at", BigInteger, "of its lines; null: it has none"),
+    _may("latest_at", BigInteger, "of its lines; null: it has none"),
+    _need("directory", Text, "its name under index/"),
+    _need("files", Text, "JSON: name to [size, CRC-32] of each"),
+    _need("created_at", BigInteger, "when it was sealed"),
+    UniqueConstraint("first_id"),
+)
