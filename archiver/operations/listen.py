@@ -36,7 +36,7 @@ from archiver.operations.site import Site
 log = logging.getLogger(__name__)
 
 NO_STATUS = 1005  # RFC 6455 section 7.4.1: closed without saying why
-PULSE = 0.05  # seconds between two looks at a console that only has lines to tell
+PULSE = 0.1  # seconds between two looks at a console that only has lines to tell
 ATTEMPTS_ONCE = 3  # whoever wants one replay waits for an answer, not for a node's repair
 TURN = 500  # frames before others on the event loop get theirs
 

@@ -40,15 +40,17 @@ def insert(connection: Connection, statement: "Insert", rows: list[tuple[Any, ..
     Insert *rows*.
 
     On SQLite many with one statement: the driver lets go of the interpreter's lock
-    at each, and a busy event loop would then have it for 5 ms at a time.
+    at each, and a busy event loop would then have it for 5 ms at a time. Their number
+    is a power of two, so that there are few statements to prepare.
     """
     if connection.dialect.name != "sqlite":
         execute(connection, statement.text(1), rows)
         return
-    most = SQLITE_PARAMETERS // statement.columns
+    size = 1 << (SQLITE_PARAMETERS // statement.columns).bit_length() - 1
     place = 0
     while place < len(rows):
-        size = most if len(rows) - place >= most else 1
+        while size > len(rows) - place:
+            size //= 2
         values = tuple(chain.from_iterable(rows[place : place + size]))
         connection.exec_driver_sql(statement.text(size), values)
         place += size
