@@ -13,13 +13,16 @@ by (at, server_id, seq).
 """
 
 import heapq
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Self
 
+from archiver.console.records import Flag
 from archiver.store import location
+from archiver.store.partitions import Partitions
 from archiver.store.rows import (
     CollectorRow,
     ConnectionRow,
@@ -32,6 +35,7 @@ from archiver.store.rows import (
 from archiver.store.session import Session
 
 WINDOW = 5_000  # stored rows that one statement may go through
+_SPECIAL = re.compile(r"[\\%_]")  # in a LIKE pattern
 _EVER = 2**62  # beyond every seq, id and time
 
 _TABLES = (
@@ -57,6 +61,10 @@ class LineFilter:
     sources: tuple[int, ...] | None = None
     run_ids: tuple[int, ...] | None = None
     batch_until: int | None = None  # up to and with this batch
+    level_from: int | None = None  # OpenTelemetry severity: of this level or worse
+    # Of each clause the text holds one part, in either case of its letters, all of which
+    # are ASCII; lines with other letters are let through, for the matcher to judge.
+    literals: tuple[tuple[str, ...], ...] = ()
 
 
 class Reader:
@@ -86,6 +94,10 @@ class Reader:
     def close(self) -> None:
         """Close the connection; a second time is harmless."""
         self._session.close()
+
+    def partitions(self) -> Partitions:
+        """Return the lines as the index sees them, by the same connection."""
+        return Partitions(self._session)
 
     def last_batch(self) -> int:
         """Return the number of the newest batch; 0: nothing was committed yet."""
@@ -232,6 +244,14 @@ class Reader:
         scan = _Scan("at", *_times(wanted), size, size)
         return self._merged(server_ids, wanted, scan)
 
+    def between(
+        self, server_id: int, first_seq: int, last_seq: int, wanted: LineFilter
+    ) -> list[LineRow]:
+        """Return the lines of one server between two seqs, both included, by seq."""
+        where = self._filtered(wanted).add("t.server_id = ?", server_id)
+        where.add("t.seq BETWEEN ? AND ?", first_seq, last_seq)
+        return self._of_servers(LineRow, "lines", where, "t.seq")
+
     def _counter(self, name: str) -> int:
         found = self._session.rows("SELECT value FROM counters WHERE name = ?", (name,))
         return int(found[0][0])
@@ -244,7 +264,7 @@ class Reader:
     def _committed_after(self, after: int, wanted: LineFilter) -> Iterator[LineRow]:
         newest = self._counter("line")
         for first in range(after + 1, newest + 1, WINDOW):
-            where = _filtered(wanted).among("+t.server_id", wanted.server_ids)
+            where = self._filtered(wanted).among("+t.server_id", wanted.server_ids)
             where.add("t.id BETWEEN ? AND ?", first, min(first + WINDOW - 1, newest))
             yield from self._of_servers(LineRow, "lines", where, "t.id")
 
@@ -258,7 +278,7 @@ class Reader:
     def _read(self, server_id: int, wanted: LineFilter, scan: "_Scan") -> Iterator[LineRow]:
         order = f"t.{scan.key} DESC, t.seq DESC" if scan.newest else f"t.{scan.key}, t.seq"
         for window in self._windows(server_id, scan):
-            where = _filtered(wanted).add("t.server_id = ?", server_id)
+            where = self._filtered(wanted).add("t.server_id = ?", server_id)
             where.add(f"t.{scan.key} BETWEEN ? AND ?", *window)
             yield from self._of_servers(LineRow, "lines", where, order)
 
@@ -294,6 +314,26 @@ class Reader:
             if low is not None:
                 least, largest = min(least, low), max(largest, high)
         return _Scan("seq", least, largest, WINDOW, WINDOW)
+
+    def _filtered(self, wanted: LineFilter) -> "_Where":
+        """
+        Return all of a filter but the servers.
+
+        The plus signs keep a planner from going by these columns: what bounds a window
+        is what the rows must be found by.
+        """
+        where = _Where().least("+t.at", wanted.since)
+        if wanted.until is not None:
+            where.add("+t.at < ?", wanted.until)
+        if wanted.batch_until is not None:
+            where.add("t.batch <= ?", wanted.batch_until)
+        where.among("t.source", wanted.sources).among("t.run_id", wanted.run_ids)
+        where.least("t.level", wanted.level_from)
+        like = f"t.text {self._session.like} ? ESCAPE '\\'"
+        for clause in wanted.literals:
+            parts = " OR ".join([f"t.flags & {int(Flag.ASCII)} = 0", *[like] * len(clause)])
+            where.add(f"({parts})", *map(_pattern, clause))
+        return where
 
     def _of_servers(self, kind: type[Any], table: str, where: "_Where", order: str) -> list[Any]:
         """Select the rows of a table that has a server, with the server's names."""
@@ -347,19 +387,11 @@ class _Where:
         return self.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
 
 
-def _filtered(wanted: LineFilter) -> _Where:
-    """
-    Return all of a filter but the servers.
-
-    The plus signs keep a planner from going by these columns: what bounds a window
-    is what the rows must be found by.
-    """
-    where = _Where().least("+t.at", wanted.since)
-    if wanted.until is not None:
-        where.add("+t.at < ?", wanted.until)
-    if wanted.batch_until is not None:
-        where.add("t.batch <= ?", wanted.batch_until)
-    return where.among("t.source", wanted.sources).among("t.run_id", wanted.run_ids)
+def _pattern(literal: str) -> str:
+    """Return the LIKE pattern for what holds *literal*."""
+    # SQLite refuses patterns of 50,000 bytes; a beginning still lets every hit through.
+    escaped = _SPECIAL.sub(r"\\\g<0>", literal[:1_000])
+    return f"%{escaped}%"
 
 
 def _times(wanted: LineFilter) -> tuple[int, int]:

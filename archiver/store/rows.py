@@ -110,6 +110,44 @@ class StatusRow(NamedTuple):
     deleted_at: int | None
 
 
+class PartitionRow(NamedTuple):
+    """A partition of the block index: all lines between two ids, both included."""
+
+    id: int
+    first_id: int
+    last_id: int
+    lines: int
+    blocks: int
+    earliest_at: int | None  # None: it has no lines
+    latest_at: int | None
+    directory: str  # under index/
+    files: str  # JSON: name to [size, CRC-32] of each
+    created_at: int
+
+
+class SealedLine(NamedTuple):
+    """What sealing needs of a line."""
+
+    id: int
+    server_id: int
+    seq: int
+    at: int
+    source: int
+    level: int | None
+    text: str
+
+
+class RangeRow(NamedTuple):
+    """Lines of one server that were committed one after the other, as seen from outside."""
+
+    server_id: int
+    first_seq: int
+    last_seq: int
+    earliest_at: int
+    latest_at: int
+    lines: int
+
+
 class CollectorRow(NamedTuple):
     """Who records now, or died without saying so."""
 

@@ -31,6 +31,8 @@ class Session:
         self._connection = connection
         self._kind = kind
         self._is_sqlite = where.path is not None
+        # What finds a text in either case of its ASCII letters.
+        self.like: Final = "LIKE" if self._is_sqlite else "ILIKE"
 
     @classmethod
     def open(cls, where: Location) -> "Session":

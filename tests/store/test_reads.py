@@ -12,6 +12,7 @@ import pytest
 from archiver import errors
 from archiver.console.records import (
     Connection,
+    Flag,
     Gap,
     Line,
     Records,
@@ -470,3 +471,47 @@ def test_reading_within_the_writers_transaction_shows_nothing_of_it(writer, read
 
         assert [row.seq for row in reader.lines(LineFilter(), limit=9)] == [1]
     assert reader.lines(LineFilter(), limit=9) == []
+
+
+# --- narrowing by text
+
+
+@pytest.mark.parametrize(
+    ("literals", "expected"),
+    [
+        ((), [1, 2, 3, 4, 5]),
+        ((("lost",),), [1, 2, 5]),
+        ((("LoSt",),), [1, 2, 5]),
+        ((("lost",), ("connection",)), [1, 5]),
+        ((("lost", "percent"),), [1, 2, 3, 5]),
+        ((("100%",),), [3, 5]),
+        ((("a_b",),), [4, 5]),
+        ((("\\",),), [2, 5]),
+        ((("x" * 60_000,),), [5]),
+        (((),), [5]),
+    ],
+)
+def test_text_holds_a_literal_of_each_clause(writer, reader, register, line, *, literals, expected):
+    server = register(writer, "u1")
+    texts = ["Connection lost", "LOST \\ and found", "100% percent", "a_b", "Größe, not judged"]
+    flags = [Flag.ASCII if text.isascii() else 0 for text in texts]
+    rows = [
+        line(seq, text=text, flags=flag)
+        for seq, (text, flag) in enumerate(zip(texts, flags, strict=True), 1)
+    ]
+    writer.commit([Records(server, lines=rows, state=StreamState())])
+
+    wanted = LineFilter(literals=literals)
+
+    assert [row.seq for row in reader.iter_lines(wanted)] == expected
+    assert [row.seq for row in reader.between(server, 2, 4, wanted)] == [
+        seq for seq in expected if 2 <= seq <= 4
+    ]
+
+
+def test_level_or_worse(writer, reader, register, line):
+    server = register(writer, "u1")
+    rows = [line(1, level=None), line(2, level=9), line(3, level=13), line(4, level=17)]
+    writer.commit([Records(server, lines=rows, state=StreamState())])
+
+    assert [row.seq for row in reader.iter_lines(LineFilter(level_from=13))] == [3, 4]
