@@ -145,3 +145,14 @@ def test_the_end_of_a_cut_replay_is_left_to_the_next_while_lines_come():
     assert drop_unsure_end(reading, hear(("x", 105)), WINDOW).replay == reading.replay[:1]
     assert drop_unsure_end(reading, hear(("x", 5)), WINDOW) == reading
     assert drop_unsure_end(reading, [], WINDOW) == reading
+
+
+@pytest.mark.parametrize("text", ["tick", "tick {}"], ids=["all equal", "all different"])
+def test_a_console_may_print_4_000_lines_while_a_replay_comes(text):
+    live = hear(*((text.format(n), n / 4) for n in range(4_000)))  # in one second
+    replay = hear(*((f"old {n}", 500.0) for n in range(150)))
+    copies = [heard for heard in live if heard.mono >= 0.5]
+
+    new = separate([*replay, *copies], live, asked_at=0.5)
+
+    assert new == [heard.raw for heard in replay]
