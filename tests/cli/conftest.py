@@ -4,7 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -37,30 +37,14 @@ class Result(NamedTuple):
 Archiver = Callable[..., Result]
 
 
-def make_line(seq: int, at: int, text: str, *, run_id: int = 1, **more) -> Line:
-    plain = Line(
-        seq=seq,
-        run_id=run_id,
-        source=Source.LIVE,
-        at=at,
-        at_kind=AtKind.OBSERVED,
-        observed_at=at,
-        earliest_at=None,
-        timestamp=None,
-        level=None,
-        thread=None,
-        flags=0,
-        connection_id=1,
-        text=text,
-        raw=None,
-    )
-    return plain._replace(**more)
-
-
 @pytest.fixture
-def line() -> Callable[..., Line]:
+def line(line: Callable[..., Line]) -> Callable[..., Line]:
     """Make a live line: seq, at, text, and what is special about it."""
-    return make_line
+
+    def make(seq: int, at: int, text: str, **more: Any) -> Line:
+        return line(seq, **({"run_id": 1, "connection_id": 1} | more), at=at, text=text)
+
+    return make
 
 
 @pytest.fixture
@@ -85,7 +69,7 @@ def open_writer(data_dir: Path) -> Callable[[], Writer]:
 
 
 @pytest.fixture
-def archive(open_writer: Callable[[], Writer], data_dir: Path) -> Path:
+def archive(open_writer: Callable[[], Writer], line: Callable[..., Line], data_dir: Path) -> Path:
     """Two servers: one with two runs and a gap, one whose name and lines are an attack."""
     with open_writer() as writer:
         common = {"panel_origin": "https://panel.example", "panel_name": "main", "node": "node1"}
@@ -99,11 +83,9 @@ def archive(open_writer: Callable[[], Writer], data_dir: Path) -> Path:
             )
             assert server_id == number
         lines = [
-            make_line(
-                0, BEGIN, "[14:00:00 INFO]: Starting", level=9, raw="\x1b[32mStarting\x1b[0m"
-            ),
-            make_line(STEP, BEGIN + SECOND, "Done"),
-            make_line(
+            line(0, BEGIN, "[14:00:00 INFO]: Starting", level=9, raw="\x1b[32mStarting\x1b[0m"),
+            line(STEP, BEGIN + SECOND, "Done"),
+            line(
                 2**32,
                 BEGIN + 160 * SECOND,
                 "Notch joined the game",
@@ -112,7 +94,7 @@ def archive(open_writer: Callable[[], Writer], data_dir: Path) -> Path:
                 earliest_at=BEGIN + 12 * SECOND,
                 run_id=2,
             ),
-            make_line(2**32 + STEP, BEGIN + 161 * SECOND + 500_000, "Notch left", run_id=2),
+            line(2**32 + STEP, BEGIN + 161 * SECOND + 500_000, "Notch left", run_id=2),
         ]
         writer.commit(
             [
@@ -158,9 +140,7 @@ def archive(open_writer: Callable[[], Writer], data_dir: Path) -> Path:
                     2,
                     StreamState(next_seq=STEP),
                     lines=[
-                        make_line(
-                            0, BEGIN + SECOND // 2, f"hello{EVIL}", run_id=3, raw=f"\x00hi{EVIL}"
-                        )
+                        line(0, BEGIN + SECOND // 2, f"hello{EVIL}", run_id=3, raw=f"\x00hi{EVIL}")
                     ],
                 ),
             ]
