@@ -28,6 +28,7 @@ from archiver.store.rows import (
     ConnectionRow,
     GapRow,
     LineRow,
+    Mark,
     RunRow,
     ServerRow,
     StatusRow,
@@ -99,9 +100,29 @@ class Reader:
         """Return the lines as the index sees them, by the same connection."""
         return Partitions(self._session)
 
+    def reopen(self) -> None:
+        """
+        Connect again, where the connection was lost.
+
+        Raises:
+            StoreError: As :meth:`open` does.
+
+        """
+        self._session.close()
+        self._session = Session.open_archive(self._session.location)
+
     def last_batch(self) -> int:
         """Return the number of the newest batch; 0: nothing was committed yet."""
         return int(self._counter("batch"))
+
+    def mark(self) -> Mark:
+        """Return how far is committed; what is committed later lies behind it."""
+        found = self._session.rows(
+            "SELECT (SELECT value FROM counters WHERE name = 'batch'),"
+            " (SELECT value FROM counters WHERE name = 'line'),"
+            " (SELECT coalesce(max(id), 0) FROM gaps)"
+        )
+        return Mark._make(found[0])
 
     def collector(self) -> CollectorRow | None:
         """Return who records now; also one that died, until the next one starts."""
@@ -182,6 +203,23 @@ class Reader:
             where.add("(t.from_at IS NULL OR t.from_at < ?)", until)
         return self._of_servers(GapRow, "gaps", where, "t.to_at, t.id")
 
+    def gaps_after(self, after: int, server_ids: Sequence[int] | None = None) -> list[GapRow]:
+        """
+        Return the gaps with a larger ``id``, in its order: to follow.
+
+        A collector commits all gaps that it has numbered at once, so none comes later
+        with a smaller one.
+        """
+        where = _Where().add("t.id > ?", after).among("+t.server_id", server_ids)
+        return self._of_servers(GapRow, "gaps", where, "t.id")
+
+    def gaps_among(self, server_id: int, first_seq: int, last_seq: int) -> list[GapRow]:
+        """Return the gaps of one server that lie between two of its lines or touch them."""
+        where = _Where().add("t.server_id = ?", server_id)
+        where.add("(t.after_seq IS NULL OR t.after_seq <= ?)", last_seq)
+        where.add("(t.after_seq >= ? OR t.before_seq >= ?)", first_seq, first_seq)
+        return self._of_servers(GapRow, "gaps", where, "t.to_at, t.id")
+
     def status_of_all(self, since: int) -> list[StatusRow]:
         """Return how each server stands, by name; "today" begins at *since*."""
         return [
@@ -224,6 +262,28 @@ class Reader:
         if len(server_ids) == 1:
             return sorted(found, key=attrgetter("seq"))
         return found[::-1] if newest else found
+
+    def lines_around(self, server_id: int, seq: int, before: int, after: int) -> list[LineRow]:
+        """
+        Return lines of one server by seq, found by the index alone.
+
+        Args:
+            server_id: The server.
+            seq: A place, whether a line is there or not.
+            before: At most so many lines before the place.
+            after: At most so many beside the first one at the place or behind it.
+
+        """
+        older = self._neighbours(server_id, "t.seq < ?", seq, "t.seq DESC", before)
+        return older[::-1] + self._neighbours(server_id, "t.seq >= ?", seq, "t.seq", after + 1)
+
+    def last_seq(self, server_id: int, before_id: int) -> int | None:
+        """Return the largest seq among the lines with a smaller ``id``; None: there is none."""
+        found = self._session.rows(
+            "SELECT seq FROM lines WHERE server_id = ? AND +id < ? ORDER BY seq DESC LIMIT 1",
+            (server_id, before_id),
+        )
+        return int(found[0][0]) if found else None
 
     def iter_lines(self, wanted: LineFilter) -> Iterator[LineRow]:
         """
@@ -281,6 +341,12 @@ class Reader:
             where = self._filtered(wanted).add("t.server_id = ?", server_id)
             where.add(f"t.{scan.key} BETWEEN ? AND ?", *window)
             yield from self._of_servers(LineRow, "lines", where, order)
+
+    def _neighbours(
+        self, server_id: int, condition: str, seq: int, order: str, limit: int
+    ) -> list[LineRow]:
+        where = _Where().add("t.server_id = ?", server_id).add(condition, seq)
+        return self._of_servers(LineRow, "lines", where, f"{order} LIMIT {int(limit)}")
 
     def _windows(self, server_id: int, scan: "_Scan") -> Iterator[tuple[int, int]]:
         """Yield both ends, inclusive, of each window of a scan; the last may hold nothing."""

@@ -154,3 +154,11 @@ class CollectorRow(NamedTuple):
     pid: int
     host: str
     since: int
+
+
+class Mark(NamedTuple):
+    """How far an archive was written at one moment; all of it can be read."""
+
+    batch: int
+    line: int  # the last ``lines.id`` that was given
+    gap: int  # the largest ``gaps.id``

@@ -270,6 +270,59 @@ def test_sqlite_finds_the_lines_of_a_window_by_the_index_of_its_key(sqlite_url, 
         reader.lines(everything, after=0, limit=9)
         assert len(plans) == 1
         assert "INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plans[0]
+        plans.clear()
+        reader.lines_around(1, 5, 1, 1)
+        reader.last_seq(1, before_id=9)
+        for plan, bound in zip(plans, ("seq<?", "seq>?", "server_id=?"), strict=True):
+            assert "INDEX sqlite_autoindex_lines_1 (server_id=?" in plan
+            assert bound in plan
+
+
+def test_a_mark_is_how_far_is_committed(writer, reader, servers, line):
+    assert reader.mark() == (0, 0, 0)
+
+    gap = Gap(5, None, 1, None, NOW, "", 0, None)
+    writer.commit([Records(servers[0], StreamState(), [line(1), line(2)])])
+    writer.commit([Records(servers[0], StreamState(), gaps=[gap])])
+
+    assert reader.mark() == (2, 2, 5)
+
+
+def test_lines_around_a_place_are_its_neighbours_by_seq(writer, reader, servers, line):
+    # Their times go the other way, and another server has the same places.
+    lines = [line(seq, at=NOW - seq) for seq in (40, 10, 30, 20)]
+    writer.commit([Records(server_id, StreamState(), lines) for server_id in servers[:2]])
+
+    def found(seq: int, before: int, after: int) -> list[int]:
+        rows = reader.lines_around(servers[0], seq, before, after)
+        assert {row.server_id for row in rows} <= {servers[0]}
+        return [row.seq for row in rows]
+
+    assert found(20, 0, 0) == [20]
+    assert found(20, 1, 1) == [10, 20, 30]
+    assert found(20, 9, 9) == [10, 20, 30, 40]
+    assert found(25, 1, 0) == [20, 30]
+    assert found(5, 1, 0) == [10]
+    assert found(50, 1, 0) == [40]
+    assert reader.lines_around(servers[2], 20, 1, 1) == []
+
+
+def test_the_last_place_is_that_of_what_was_committed_before(writer, reader, servers, line):
+    for seqs in ((10, 30), (20,), (40,)):
+        writer.commit([Records(servers[0], StreamState(), [line(seq) for seq in seqs])])
+
+    assert [reader.last_seq(servers[0], before_id=each) for each in range(1, 6)] == [
+        *(None, 10, 30, 30, 40)
+    ]
+    assert reader.last_seq(servers[1], before_id=9) is None
+
+
+def test_a_reader_can_be_connected_again(writer, reader, servers, line):
+    writer.commit([Records(servers[0], StreamState(), [line(1)])])
+    reader.close()
+    reader.reopen()
+
+    assert [row.seq for row in reader.lines(LineFilter(), limit=9)] == [1]
 
 
 # --- everything else
@@ -351,6 +404,28 @@ def test_gaps_are_those_that_touch_the_time(writer, reader, servers):
     assert found(since=NOW + 31, before=[(servers[1], 10), (servers[1], 20)]) == []
     assert found(server_ids=[servers[1]], since=NOW, before=[(servers[0], 10)]) == []
     assert found(before=[(servers[0], 20)]) == [1, 2]
+
+
+def test_gaps_to_follow_are_those_with_a_larger_number(writer, reader, servers):
+    gaps = [Gap(number, None, 10, None, NOW - number, "", 0, None) for number in (3, 1, 2)]
+    writer.commit([Records(servers[0], StreamState(), gaps=gaps)])
+
+    assert [row.id for row in reader.gaps_after(1)] == [2, 3]
+    assert reader.gaps_after(0, servers[1:]) == []
+    assert len(reader.gaps_after(0, servers[:1])) == 3
+
+
+def test_gaps_among_lines_lie_between_them_or_touch_them(writer, reader, servers):
+    among = [(None, 20), (10, 20), (10, 30), (20, 30), (30, 40), (30, None)]
+    apart = [(None, 10), (40, 50), (40, None), (10, None), (None, None)]
+    gaps = [
+        Gap(number, *sides, NOW, NOW, "", 0, None) for number, sides in enumerate(among + apart, 1)
+    ]
+    writer.commit([Records(servers[0], StreamState(), gaps=gaps)])
+
+    found = reader.gaps_among(servers[0], 20, 30)
+    assert [(row.after_seq, row.before_seq) for row in found] == among
+    assert reader.gaps_among(servers[1], 20, 30) == []
 
 
 def test_status_tells_how_each_server_stands(writer, reader, servers, line):
