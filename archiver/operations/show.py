@@ -60,7 +60,7 @@ def interleave(
 
     """
     waiting: dict[int, deque[GapRow]] = {}
-    for gap in sorted(gaps, key=_place):
+    for gap in sorted(gaps, key=place):
         waiting.setdefault(gap.server_id, deque()).append(gap)
     last: dict[int, int] = {}  # server_id -> seq
 
@@ -69,7 +69,7 @@ def interleave(
 
     for line in lines:
         queue = waiting.get(line.server_id)
-        while queue and _place(queue[0]) < line.seq:
+        while queue and place(queue[0]) < line.seq:
             gap = queue.popleft()
             touches = gap.before_seq is None or gap.before_seq >= line.seq
             if line.server_id in last or touches or (not is_cut and is_of_run(gap)):
@@ -81,13 +81,14 @@ def interleave(
         (
             gap
             for gap in rest
-            if is_of_run(gap) or (gap.server_id in last and _place(gap) <= last[gap.server_id])
+            if is_of_run(gap) or (gap.server_id in last and place(gap) <= last[gap.server_id])
         ),
         key=_end,
     )
 
 
-def _place(gap: GapRow) -> float:
+def place(gap: GapRow) -> float:
+    """Return the seq that a gap stands behind; minus infinity: before all."""
     return float("-inf") if gap.after_seq is None else gap.after_seq
 
 
