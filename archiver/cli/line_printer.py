@@ -6,6 +6,7 @@ from datetime import tzinfo
 import click
 
 from archiver.console.records import AtKind, Flag
+from archiver.operations.follow import LateRow
 from archiver.operations.visible import visible
 from archiver.query.times import format_time
 from archiver.store.rows import GapRow, LineRow
@@ -24,6 +25,8 @@ class LinePrinter:
         ansi: ``strip``, ``keep`` or ``escape``; see ``archiver logs --help``.
         bare: Only what the server printed, without time and name.
         colour: With colours of our own.
+        seqs: Show each line's seq.
+        marked: The seq of a line to point at, in a margin; None: there is no margin.
 
     """
 
@@ -32,6 +35,8 @@ class LinePrinter:
     ansi: str
     bare: bool
     colour: bool
+    seqs: bool = False
+    marked: int | None = None
 
     def line(self, row: LineRow) -> str:
         """Return one line, with its line feed."""
@@ -46,15 +51,26 @@ class LinePrinter:
         mark = "~" if row.at_kind == AtKind.BEFORE else " "
         if row.flags & Flag.UNCERTAIN:
             mark = "?"
+        if isinstance(row, LateRow):
+            mark += "^"
+        margin = self._margin(is_marked=row.seq == self.marked)
         time = self._style(format_time(row.at, self.zone) + mark, dim=True)
-        return f"{time} {self._name(row.server_id, row.server_name)}{text}\n"
+        name = self._name(row.server_id, row.server_name)
+        seq = self._style(f"{row.seq} ", dim=True) if self.seqs else ""
+        return f"{margin}{time} {name}{seq}{text}\n"
 
     def gap(self, row: GapRow) -> str:
         """Return one gap, with its line feed."""
         lost = count_lost(row.lower, row.upper, row.expected)
         lines = "line" if lost.split()[-1] == "1" else "lines"
         text = f"-- gap: {lost} {lines}, {self._range(row)}, {row.reason} --"
-        return f"{self._name(row.server_id, row.server_name)}{self._style(visible(text), fg='yellow')}\n"
+        name = self._name(row.server_id, row.server_name)
+        return f"{self._margin(is_marked=False)}{name}{self._style(visible(text), fg='yellow')}\n"
+
+    def _margin(self, *, is_marked: bool) -> str:
+        if self.marked is None:
+            return ""
+        return self._style("> ", fg="bright_red") if is_marked else "  "
 
     def _range(self, row: GapRow) -> str:
         until = format_time(row.to_at, self.zone)[:19]

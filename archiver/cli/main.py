@@ -30,6 +30,7 @@ COMMANDS = {
     "Read": {
         "status": "Show whether recording works, and how each server stands.",
         "logs": "Print recorded lines, the newest last.",
+        "context": "Print the lines around one.",
         "export": "Write what is recorded for other programs.",
         "servers": "List the servers.",
         "runs": "List the lives of the game processes.",

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -60,6 +61,17 @@ class Invocation:
 pass_invocation = click.make_pass_decorator(Invocation)
 
 
+@dataclass(frozen=True, slots=True)
+class LineStyle:
+    """How a command prints lines, as :func:`line_format` takes it."""
+
+    zone: tzinfo  # of times in text
+    kind: str = "text"  # or ndjson, csv, raw
+    ansi: str | None = None  # strip, keep, escape; None: what suits the rest
+    seqs: bool = False  # in text
+    pager: bool = True  # where it is longer than the screen
+
+
 class Command(click.Command):
     """A command whose help ends in an example that can be run as it stands."""
 
@@ -90,13 +102,15 @@ class Command(click.Command):
         formatter.write(f"  {self.example}\n")
 
 
-def read_count(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
-    """Read a number from 1, or ``all``, which becomes None."""
+def read_count(
+    ctx: click.Context, param: click.Parameter, value: str, *, least: int = 1
+) -> int | None:
+    """Read a number from *least* on, or ``all``, which becomes None."""
     if value == "all":
         return None
-    if value.isascii() and value.isdecimal() and int(value) > 0:
+    if value.isascii() and value.isdecimal() and int(value) >= least:
         return int(value)
-    raise click.BadParameter(f"{value!r} is not a number from 1, or all", ctx, param)
+    raise click.BadParameter(f"{value!r} is not a number from {least}, or all", ctx, param)
 
 
 def servers(command: _Command) -> _Command:
@@ -152,6 +166,54 @@ def lines(command: _Command) -> _Command:
     return servers(times(command))
 
 
+def follow(command: _Command) -> _Command:
+    """Take whether to go on with what comes; see :func:`refuse_end`."""
+    return click.option(
+        "-f",
+        "--follow",
+        is_flag=True,
+        help="Go on with lines as they are committed, until Ctrl-C (exit code 130).",
+    )(command)
+
+
+def line_format(command: _Command) -> _Command:
+    """Take how lines are printed; the command gets it as ``style``, a :class:`LineStyle`."""
+
+    @click.option(
+        "-o",
+        "--output",
+        "kind",
+        type=click.Choice(["text", "ndjson", "csv", "raw"]),
+        default="text",
+        help="Format: text for people, ndjson and csv for programs, raw as the server printed it.",
+    )
+    @click.option(
+        "--ansi",
+        type=click.Choice(["strip", "keep", "escape"]),
+        help="Escape sequences in lines: leave out, print as they are, or show as \\u001b. "
+        "Default: strip; keep for -o raw into a pipe or file.",
+    )
+    @click.option(
+        "--seq",
+        "seqs",
+        is_flag=True,
+        help="Show in text each line's seq, which 'archiver context' takes.",
+    )
+    @click.option(
+        "--no-pager",
+        is_flag=True,
+        help="Print what is longer than the screen as it is. Default: through $PAGER, or less.",
+    )
+    @zone
+    @wraps(command)
+    def with_style(*args: Any, utc: bool, tz: str | None, no_pager: bool, **options: Any) -> object:
+        given = {name: options.pop(name) for name in ("kind", "ansi", "seqs")}
+        style = LineStyle(chosen_zone(utc=utc, tz=tz), pager=not no_pager, **given)
+        return command(*args, style=style, **options)
+
+    return cast("_Command", with_style)
+
+
 def table_format(command: _Command) -> _Command:
     """Take the format of a table."""
     command = click.option(
@@ -203,6 +265,13 @@ def chosen_times(
         f"from {begin} to {end}, {getattr(zone, 'key', None) or zone.tzname(None) or 'local time'}"
     )
     return first, last
+
+
+def refuse_end(chosen: Mapping[str, object]) -> None:
+    """Refuse an end of time, from the options of :func:`times`, for what goes on."""
+    for name in ("until", "around"):
+        if chosen[name] is not None:
+            raise errors.UsageError(f"--follow contradicts --{name}", do="leave one of them out")
 
 
 def chosen_servers(

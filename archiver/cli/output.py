@@ -7,11 +7,14 @@ unless somebody asked to keep it.
 
 import sys
 from collections.abc import Mapping
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from archiver.operations.visible import visible_lines
+
+if TYPE_CHECKING:
+    from archiver.operations.export import Sink
 
 
 def tell(text: str) -> None:
@@ -31,11 +34,21 @@ def has_colour(stream: TextIO, environ: Mapping[str, str]) -> bool:
 class Screen:
     """A terminal for programs' formats: what it should not see, it sees as escapes."""
 
+    def __init__(self, file: "Sink | None" = None) -> None:
+        self._file = file or sys.stdout
+
     def write(self, text: str, /) -> object:
         """Write *text*; only line feeds end a line."""
-        return sys.stdout.write(visible_lines(text.replace("\r\n", "\n")))
+        return self._file.write(visible_lines(text.replace("\r\n", "\n")))
 
 
-def stdout(*, keep: bool = False) -> "Screen | TextIO":
-    """Return where data goes; *keep*: unsafe characters go to a terminal too."""
-    return sys.stdout if keep or not sys.stdout.isatty() else Screen()
+def stdout(file: "Sink | None" = None, *, keep: bool = False) -> "Sink":
+    """
+    Return where data goes.
+
+    Args:
+        file: What stands for standard output, such as a pager; None: itself.
+        keep: Unsafe characters go to a terminal, too.
+
+    """
+    return (file or sys.stdout) if keep or not sys.stdout.isatty() else Screen(file)

@@ -1,8 +1,13 @@
 """An archive with a little of everything, and the program to ask it."""
 
+import os
+import pty
 import shutil
+import subprocess
 import sys
+import termios
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -149,6 +154,23 @@ def archive(open_writer: Callable[[], Writer], line: Callable[..., Line], data_d
 
 
 @pytest.fixture
+def long(open_writer: Callable[[], Writer], line: Callable[..., Line]) -> None:
+    """One server, long, whose 60 lines are more than a terminal has rows."""
+    with open_writer() as writer:
+        server_id = writer.register(
+            panel_origin="https://panel.example",
+            panel_name="main",
+            uuid="u",
+            identifier="i",
+            name="long",
+            node="node1",
+            seen_at=BEGIN,
+        )
+        lines = [line(number, number, f"line {number}") for number in range(60)]
+        writer.commit([Records(server_id, StreamState(), lines=lines)])
+
+
+@pytest.fixture
 def archiver(capsys: pytest.CaptureFixture[str]) -> Archiver:
     """Run one command line in this process."""
 
@@ -167,3 +189,35 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     monkeypatch.setenv("COLUMNS", "80")
     # On its class: pytest makes new ones after fixtures are set up.
     monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+
+
+@pytest.fixture
+def on_terminal() -> Callable[..., Result]:
+    """
+    Run one command line as a process on a terminal of 80 columns and 24 rows.
+
+    What it says on stderr is on the terminal, too; what is typed is ``typed``.
+    """
+
+    def run(*arguments: str, typed: str = "", **environ: str) -> Result:
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        os.write(ours, typed.encode())
+        process = subprocess.Popen(
+            [sys.executable, "-m", "archiver", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            env={**os.environ, "TERM": "xterm", **environ},
+        )
+        os.close(theirs)
+        shown = b""
+        # At the end of a terminal nobody has open any more there is an error on Linux.
+        with suppress(OSError):
+            while piece := os.read(ours, 65_536):
+                shown += piece
+        os.close(ours)
+        return Result(process.wait(20), shown.decode().replace("\r\n", "\n"), "")
+
+    return run

@@ -1,13 +1,16 @@
+from dataclasses import replace
 from datetime import UTC
 
 import pytest
 
 from archiver.cli.line_printer import LinePrinter, count_lost
 from archiver.console.records import AtKind, Flag
+from archiver.operations.follow import LateRow
 from archiver.store.rows import GapRow, LineRow
 
 DAY = 86_400_000_000
 PRINTER = LinePrinter(zone=UTC, names=False, ansi="strip", bare=False, colour=False)
+LINE = LineRow(1, 1, 7, None, 1, 1, 0, 1, 0, None, None, None, None, 0, "text", None, "a", "b")
 
 
 @pytest.mark.parametrize(
@@ -61,10 +64,23 @@ def test_a_gap_among_lines_says_what_it_counts(lower, upper, words):
     ],
 )
 def test_a_mark_behind_the_time_says_how_a_line_is_known(at_kind, flags, mark):
-    row = LineRow(
-        1, 1, 0, None, 1, 1, 0, at_kind, 0, None, None, None, None, flags, "text", None, "a", "b"
-    )
+    row = LINE._replace(at_kind=at_kind, flags=flags)
     assert PRINTER.line(row) == f"1970-01-01 00:00:00.000{mark} text\n"
+    assert PRINTER.line(LateRow(*row)) == f"1970-01-01 00:00:00.000{mark}^ text\n"
+
+
+def test_a_seq_stands_before_the_text():
+    printer = replace(PRINTER, names=True, seqs=True)
+    assert printer.line(LINE) == "1970-01-01 00:00:00.000  [b] 7 text\n"
+
+
+def test_one_line_can_be_pointed_at_in_a_margin():
+    printer = replace(PRINTER, marked=7)
+    gap = GapRow(1, 1, None, 1, 2, 0, 0, "why", 1, 1, None, None, "a", "b")
+    assert printer.line(LINE).startswith("> 1970")
+    assert printer.line(LINE._replace(seq=8)).startswith("  1970")
+    assert printer.gap(gap).startswith("  -- gap")
+    assert replace(printer, bare=True).line(LINE) == "text\n"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 import csv
 import io
 import json
-import os
-import pty
+import select
+import signal
 import subprocess
 import sys
+from itertools import count
 
 import pytest
 
@@ -205,13 +206,7 @@ def test_colours_are_for_terminals_and_by_force(archiver, archive, monkeypatch):
     assert not any("\x1b[2J" in line for line in lines)
 
 
-def test_that_there_is_more_is_said_only_if_nobody_chose_the_number(archiver, open_writer, line):
-    with open_writer() as writer:
-        server_id = writer.register(
-            panel_origin="o", panel_name="p", uuid="u", identifier="i", name="n", node="", seen_at=0
-        )
-        lines = [line(n, n, f"line {n}") for n in range(60)]
-        writer.commit([Records(server_id, StreamState(), lines=lines)])
+def test_that_there_is_more_is_said_only_if_nobody_chose_the_number(archiver, long):
     result = archiver("logs")
     assert result.err == "the newest 50 lines; -n all for all\n"
     assert result.out.splitlines()[0].endswith("line 10")
@@ -250,20 +245,144 @@ def test_claimed_times_have_no_mark_and_move_no_gap(archiver, open_writer, line)
     assert record["at"] == "1970-01-01T00:04:00.000009Z"
 
 
-def test_the_installed_program_is_safe_on_a_real_terminal(archive):
-    ours, theirs = pty.openpty()
-    code = subprocess.run(
-        [sys.executable, "-m", "archiver", "logs", "--utc"],
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
-        check=False,
-        timeout=20,
-    ).returncode
-    os.close(theirs)
-    shown = os.read(ours, 100_000).decode()
-    os.close(ours)
+def test_the_installed_program_is_safe_on_a_real_terminal(archive, on_terminal):
+    code, shown, _ = on_terminal("logs", "--utc")
     assert code == 0
     assert "\x1b[2m2026-11-19 14:00:00.000" in shown
     assert "hello\\u001b[2J\\u001b]0;owned\\u0007\\u202e\\u009b31m\\u2028" in shown
     assert not set("\x07\x9b\u202e\u2028") & set(shown)
+
+
+@pytest.fixture
+def follow(archive):
+    """Start to follow; what it prints is read line by line."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "archiver", "logs", "--follow", "--utc", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def add(line):
+    """Commit lines of Survival by seq, and gaps."""
+
+    def commit(writer, *seqs: int, gaps: tuple[Gap, ...] = ()):
+        lines = [line(seq, BEGIN + seq, f"seq {seq}", run_id=2) for seq in seqs]
+        writer.commit([Records(1, StreamState(run_id=2), lines=lines, gaps=list(gaps))])
+
+    return commit
+
+
+def test_what_is_committed_is_followed_across_collectors(follow, open_writer, add):
+    process = follow("survival", "-n", "1")
+    assert process.stdout.readline() == SURVIVAL[-1] + "\n"
+    with open_writer() as writer:
+        add(writer, 2**33, gaps=(Gap(9, 2**32 + 65536, 2**33, None, BEGIN, "too fast", 7, 7),))
+        assert (
+            process.stdout.readline() == "-- gap: 7 lines, until 2026-11-19 14:00:00, too fast --\n"
+        )
+        assert process.stdout.readline().endswith("  seq 8589934592\n")
+    with open_writer() as writer:
+        add(writer, 70_000)
+    assert process.stdout.readline() == "2026-11-19 14:00:00.070 ^ seq 70000\n"
+
+    process.send_signal(signal.SIGINT)
+
+    out, err = process.communicate(timeout=20)
+    assert (out, err.rstrip()) == (
+        *("", "nothing is recorded now: start 'archiver ingest'; waiting"),
+    )
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        ("raw", ["Notch left", "seq 1"]),
+        ("ndjson", ['"text": "Notch left"', '"text": "seq 1"']),
+        ("csv", ["server,server_name", "Notch left", "seq 1"]),
+    ],
+)
+def test_programs_follow_too_and_gaps_are_told_beside(follow, open_writer, add, kind, texts):
+    process = follow("survival", "-n", "1", "-o", kind)
+    for text in texts[:-1]:
+        assert text in process.stdout.readline()
+    process.stderr.readline()
+    with open_writer() as writer:
+        add(writer, 1, gaps=(Gap(9, 0, 1, None, BEGIN, "too fast", 7, 7),))
+
+        assert texts[-1] in process.stdout.readline()
+        assert "-- gap: 7 lines" in process.stderr.readline()
+
+
+def test_following_ends_when_nobody_reads_though_no_line_comes(follow):
+    process = follow("-n", "1")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(20) == 141
+    assert process.stderr.read().count("\n") == 1
+
+
+def test_no_lines_before_those_that_come(follow, open_writer, add):
+    process = follow("-n", "0", "-o", "raw")
+    seqs = count(1)
+    with open_writer() as writer:
+        # From some moment on it follows; what is committed before is not to be shown.
+        while not select.select([process.stdout], [], [], 0.1)[0]:
+            add(writer, next(seqs))
+    assert process.stdout.readline().startswith("seq ")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-f", "-U", "1h"], "--follow contradicts --until"),
+        (["-f", "--around", "1h"], "--follow contradicts --around"),
+        (["-n", "0"], "-n 0 shows nothing"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(archiver, archive, options, message):
+    result = archiver("logs", *options)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+
+
+def test_seqs_are_shown_for_context(archiver, archive):
+    shown = archiver("logs", "survival", "--seq", "--utc").out.splitlines()
+    assert shown[1] == "2026-11-19 14:00:01.000  65536 Done"
+
+
+def test_a_pager_has_what_is_longer_than_the_screen(long, on_terminal):
+    result = on_terminal("logs", PAGER="head -2")
+    assert result.code == 0
+    assert [row.split()[-1] for row in result.out.splitlines()[:2]] == ["10", "11"]
+    assert "line 12" not in result.out
+
+
+@pytest.mark.parametrize(
+    ("options", "pager"),
+    [(["-n", "20"], "head -2"), (["--no-pager"], "head -2"), ([], ""), ([], "cat")],
+)
+def test_no_pager_where_it_fits_or_nobody_wants_one(long, on_terminal, options, pager):
+    result = on_terminal("logs", *options, PAGER=pager)
+    assert result.code == 0
+    assert "line 59" in result.out
+
+
+def test_less_begins_at_the_newest_and_leaves_them_on_the_screen(long, on_terminal):
+    result = on_terminal("logs", typed="q")
+    assert result.code == 0
+    assert "line 59" in result.out
+    assert "line 10" not in result.out

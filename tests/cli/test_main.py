@@ -83,8 +83,8 @@ def test_the_version_is_the_package_s(archiver):
     ("arguments", "message"),
     [
         (["fly"], "Error: no such command 'fly'\n  where: archiver\n"),
-        (["logs", "--fly"], "Error: no such option '--fly'\n  where: archiver logs\n"),
-        (["logs", "-n", "0"], "'0' is not a number from 1, or all"),
+        (["logs", "--jump"], "Error: no such option '--jump'\n  where: archiver logs\n"),
+        (["export", "lines", "-n", "0"], "'0' is not a number from 1, or all"),
         (["logs", "-o", "xml"], "'xml' is not one of"),
         (["export"], "Usage: archiver export"),
         ([], "Usage: archiver"),

@@ -25,6 +25,18 @@ def test_anything_else_is_no_count(text):
         options.read_count(context, option, text)
 
 
+def test_a_count_may_begin_elsewhere():
+    context, option = click.Context(click.Command("x")), click.Option(["-n"])
+    assert options.read_count(context, option, "0", least=0) == 0
+
+
+@pytest.mark.parametrize(("until", "around"), [("1h", None), (None, "1h")])
+def test_what_goes_on_has_no_end(until, around):
+    options.refuse_end({"since": "2h", "until": None, "around": None})
+    with pytest.raises(errors.UsageError, match="--follow contradicts"):
+        options.refuse_end({"until": until, "around": around})
+
+
 def test_the_zone_is_local_or_the_one_that_is_named():
     assert isinstance(options.chosen_zone(utc=False, tz=None), LocalZone)
     assert options.chosen_zone(utc=True, tz=None) is UTC

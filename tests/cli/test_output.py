@@ -18,6 +18,15 @@ def test_only_a_terminal_gets_a_screen(monkeypatch):
     assert isinstance(output.stdout(), output.Screen)
 
 
+def test_what_stands_for_standard_output_gets_what_it_would(monkeypatch):
+    file = io.StringIO()
+    assert output.stdout(file) is file
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert output.stdout(file, keep=True) is file
+    output.stdout(file).write("\x1b[2J\n")
+    assert file.getvalue() == "\\u001b[2J\n"
+
+
 def test_a_screen_ends_lines_with_line_feeds_only(monkeypatch, capsys):
     output.Screen().write("a\rb\r\n\x1b[2J\n")
     assert capsys.readouterr().out == "a\\u000db\n\\u001b[2J\n"
