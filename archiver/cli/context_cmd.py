@@ -4,11 +4,12 @@ import click
 
 from archiver import errors
 from archiver.cli import options
+from archiver.cli.completion import complete_servers
 from archiver.cli.options import Command, Invocation, LineStyle
 
 
 @click.command(cls=Command, example="archiver context survival 65536 -C 5")
-@click.argument("name", metavar="SERVER")
+@click.argument("name", metavar="SERVER", shell_complete=complete_servers)
 @click.argument("seq", type=int, metavar="SEQ")
 @click.option(
     "-C",

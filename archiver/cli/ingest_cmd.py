@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archiver.cli import options
+from archiver.cli.completion import complete_servers
 from archiver.cli.options import Command, Invocation
 from archiver.cli.output import tell
 
@@ -37,6 +38,7 @@ from archiver.operations.visible import visible
     "servers",
     multiple=True,
     metavar="NAME|GLOB",
+    shell_complete=complete_servers,
     help="Only these of the configured servers. Repeatable.",
 )
 @click.option("--once", is_flag=True, help="Take each server's backlog and exit.")

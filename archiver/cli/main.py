@@ -40,6 +40,7 @@ COMMANDS = {
     "Look after": {
         "config": "Make, show and find the configuration.",
         "db": "Look after the database.",
+        "completion": "Print what lets a shell complete commands and servers.",
     },
 }
 
@@ -92,7 +93,7 @@ class _Archiver(click.Group):
 )
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     allow_from_autoenv=False,
     help="Directory of the archive (env: ARCHIVER_DATA_DIR).",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from archiver import errors
+from archiver.cli.completion import complete_servers
 from archiver.cli.output import tell
 
 if TYPE_CHECKING:
@@ -121,9 +122,12 @@ def servers(command: _Command) -> _Command:
         "names",
         multiple=True,
         metavar="NAME|GLOB",
+        shell_complete=complete_servers,
         help="Only this server: identifier, uuid, name, or a glob over them. Repeatable.",
     )(command)
-    return click.argument("arguments", nargs=-1, metavar="[SERVER]...")(command)
+    return click.argument(
+        "arguments", nargs=-1, metavar="[SERVER]...", shell_complete=complete_servers
+    )(command)
 
 
 def times(command: _Command) -> _Command:
