@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,14 @@ from archiver.store.reads import Reader
 from archiver.store.writer import Writer
 
 NOW = 1_780_000_000_000_000
+
+_LOCK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
 
 # The same examples in each run, so that a change is what makes a test fail;
 # --hypothesis-profile=search draws others, to look for what nobody has thought of.
@@ -197,6 +208,24 @@ def commit() -> Callable[..., int]:
         return writer.commit([Records(server_id, **given)])
 
     return commit_one
+
+
+@pytest.fixture
+def locked() -> Callable[[Path], AbstractContextManager[None]]:
+    """Let another process hold the right to write to a SQLite file."""
+    return _locked
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    command = [sys.executable, "-c", _LOCK, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def _database(server: str, template: str) -> Iterator[str]:

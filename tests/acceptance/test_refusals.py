@@ -4,35 +4,13 @@ import errno
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
 
 import pytest
 
-LOCK = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-sys.stdin.read()
-"""
 WITHOUT_POWER = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Let another process hold the right to write."""
-    command = [sys.executable, "-c", LOCK, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"locked\n"
-        try:
-            yield
-        finally:
-            process.kill()
 
 
 @pytest.fixture
@@ -134,7 +112,9 @@ async def test_a_stop_while_the_disk_is_full_says_so_and_keeps_what_was_committe
     collector.check()
 
 
-async def test_while_the_archive_is_locked_lines_are_kept_and_can_be_read(serving, collect, say):
+async def test_while_the_archive_is_locked_lines_are_kept_and_can_be_read(
+    serving, collect, say, locked
+):
     async with serving() as panel:
         collector = collect(panel)
         await collector.start()
@@ -153,7 +133,7 @@ async def test_while_the_archive_is_locked_lines_are_kept_and_can_be_read(servin
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-async def test_a_lock_for_more_than_30_s_is_told_and_outlived(serving, collect, say):
+async def test_a_lock_for_more_than_30_s_is_told_and_outlived(serving, collect, say, locked):
     async with serving() as panel:
         collector = collect(panel)
         await collector.start()
@@ -171,7 +151,7 @@ async def test_a_lock_for_more_than_30_s_is_told_and_outlived(serving, collect, 
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-async def test_an_archive_that_is_locked_at_the_start_is_told(serving, collect):
+async def test_an_archive_that_is_locked_at_the_start_is_told(serving, collect, locked):
     async with serving() as panel:
         collector = collect(panel)
         assert (await collector.run("ingest", "--once")).code == 0

@@ -1,9 +1,6 @@
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -21,27 +18,6 @@ from archiver.store.streams import keep_keys
 from archiver.store.writer import Writer
 
 NOW = 1_795_096_800_000_000
-
-LOCK = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN IMMEDIATE")
-print("locked", flush=True)
-sys.stdin.read()
-"""
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Let another process hold the right to write."""
-    command = [sys.executable, "-c", LOCK, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"locked\n"
-        try:
-            yield
-        finally:
-            process.kill()
 
 
 class Running:
@@ -163,7 +139,7 @@ def test_a_bug_in_taking_up_one_stream_does_not_end_the_recording(
 
 
 def test_while_the_archive_is_locked_lines_are_kept_and_then_committed(
-    running, archive, said, data_dir
+    running, archive, said, data_dir, locked
 ):
     server_id = running.register("one")
     with locked(data_dir / "archive.db"):
@@ -177,7 +153,7 @@ def test_while_the_archive_is_locked_lines_are_kept_and_then_committed(
     assert "locked" in said("commit_refused")[0].reason
 
 
-def test_a_server_is_registered_once_the_lock_is_gone(running, archive, data_dir):
+def test_a_server_is_registered_once_the_lock_is_gone(running, archive, data_dir, locked):
     with locked(data_dir / "archive.db"):
         future = running.recorder.call(partial(register, name="one"))
         until(lambda: running.recorder.refused_since is not None)
@@ -185,7 +161,7 @@ def test_a_server_is_registered_once_the_lock_is_gone(running, archive, data_dir
     assert future.result(10) == archive.id_of("one")
 
 
-def test_a_call_that_was_cancelled_is_left_out(running, archive, data_dir):
+def test_a_call_that_was_cancelled_is_left_out(running, archive, data_dir, locked):
     with locked(data_dir / "archive.db"):
         running.recorder.call(partial(register, name="one"))
         until(lambda: running.recorder.refused_since is not None)
@@ -195,7 +171,7 @@ def test_a_call_that_was_cancelled_is_left_out(running, archive, data_dir):
     assert archive.id_of("two") == 0
 
 
-def test_a_stop_does_not_wait_for_ever_for_a_store_that_refuses(running, data_dir):
+def test_a_stop_does_not_wait_for_ever_for_a_store_that_refuses(running, data_dir, locked):
     server_id = running.register("one")
     with locked(data_dir / "archive.db"):
         running.say(server_id, "never committed")

@@ -6,7 +6,9 @@ import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +33,8 @@ from archiver.store.session import Session
 from archiver.store.streams import keep_keys
 from archiver.store.writer import Writer
 
+Make = Callable[..., Line]
+
 NOW = 1_795_096_800_000_000
 SECOND = 1_000_000
 STEP = 65_536
@@ -54,33 +58,6 @@ CHECKS = [
 ]
 
 
-def live(seq: int, second: float, run: int, connection: int, **more) -> Line:
-    at = NOW + round(second * SECOND)
-    plain = Line(
-        seq=seq,
-        run_id=run,
-        source=Source.LIVE,
-        at=at,
-        at_kind=AtKind.OBSERVED,
-        observed_at=at,
-        earliest_at=None,
-        timestamp=None,
-        level=None,
-        thread=None,
-        flags=0,
-        connection_id=connection,
-        text=f"line {seq}",
-        raw=None,
-    )
-    return plain._replace(**more)
-
-
-def replayed(seq: int, second: float, run: int, connection: int) -> Line:
-    return live(seq, second, run, connection, source=Source.REPLAY, at_kind=AtKind.BEFORE)._replace(
-        earliest_at=NOW + 5 * SECOND
-    )
-
-
 def change(second: float, status: str, previous: str | None, run: int = 1) -> StatusChange:
     return StatusChange(run, NOW + round(second * SECOND), None, status, previous, inferred=False)
 
@@ -92,80 +69,103 @@ NEW = [JUMP + 5 * STEP, JUMP + 6 * STEP, JUMP + 7 * STEP, JUMP + 8 * STEP]
 FIRST, SECOND_ONE = 1, 2  # servers
 
 
-def fill(writer: Writer) -> None:
-    """Record two servers: one with two runs, a gap that was filled and one that was not."""
-    for number in (1, 2):
-        writer.register(
-            panel_origin="https://panel.example",
-            panel_name="main",
-            uuid=f"uuid-{number}",
-            identifier=str(number),
-            name=f"Lobby {number}",
-            node="node",
-            seen_at=NOW,
-        )
-    for _ in range(3):
-        writer.next_run_id()
-        writer.next_connection_id()
-        writer.next_gap_id()
-    state = StreamState(next_seq=JUMP + 9 * STEP, run_id=2, confirmed_seq=OLD[2])
-    other = StreamState(next_seq=2 * STEP, run_id=3)
-    filled = Gap(2, OLD[0], OLD[1], NOW, NOW + SECOND, "found", 1, 1, 1, 1, closed_at=NOW)
-    writer.commit(
-        [
-            Records(
-                FIRST,
-                state,
-                lines=[live(seq, n, 1, 1) for n, seq in enumerate(OLD[:3])],
-                runs=[Run(1, NOW, "first", NOW - 5 * SECOND)],
-                connections=[Connection(1, NOW, NOW)],
-                gaps=[filled],
-                status_changes=[change(0, "running", None)],
-                stats_samples=[SAMPLE],
-            ),
-            Records(
-                SECOND_ONE,
-                other,
-                lines=[live(0, 0, 3, 3), live(STEP, 1, 3, 3)],
-                runs=[Run(3, NOW, "first")],
-                connections=[Connection(3, NOW, NOW)],
-                gaps=[Gap(3, STEP, None, NOW, NOW + SECOND, "lost", 0, None)],
-                status_changes=[change(0, "running", None, 3)],
-            ),
-        ]
-    )
-    daemon = live(OLD[4], 4, 1, 1, source=Source.DAEMON)
-    writer.commit([Records(FIRST, state, lines=[live(OLD[3], 3, 1, 1), daemon])])
-    writer.commit(
-        [
-            Records(
-                FIRST,
-                state,
-                lines=[
-                    replayed(NEW[0], 30, 2, 2),
-                    live(NEW[1], 31, 2, 2),
-                    live(NEW[2], 32, 2, 2),
-                    live(NEW[3], 33, 2, 2),
-                    replayed(OLD[0] + STEP // 2, 30, 1, 2),
-                ],
-                runs=[
-                    Run(1, NOW, "first", NOW - 5 * SECOND, NOW + 10 * SECOND, 0),
-                    Run(2, NOW + 20 * SECOND, "status", NOW + 21 * SECOND),
-                ],
-                connections=[Connection(2, NOW + 29 * SECOND, NOW + 29 * SECOND)],
-                gaps=[Gap(1, OLD[4], NEW[0], NOW, NOW + SECOND, "lost", 1, 9, 5, 2)],
-                status_changes=[
-                    change(10, "offline", "running"),
-                    change(20, "starting", "offline", 2),
-                    change(25, "running", "starting", 2),
-                ],
-            )
-        ]
-    )
+@pytest.fixture
+def live(line: Callable[..., Line]) -> Make:
+    """Make a live line: seq, second, run and connection."""
+
+    def make(seq: int, second: float, run: int, connection: int, **more: Any) -> Line:
+        at = NOW + round(second * SECOND)
+        return line(seq, at=at, **({"run_id": run, "connection_id": connection} | more))
+
+    return make
 
 
 @pytest.fixture
-def archive(archive_url: str, tmp_path: Path) -> str:
+def replayed(live: Make) -> Make:
+    """Make a line that a replay showed, likewise."""
+    more = {"source": Source.REPLAY, "at_kind": AtKind.BEFORE, "earliest_at": NOW + 5 * SECOND}
+    return partial(live, **more)
+
+
+@pytest.fixture
+def fill(live: Make, replayed: Make) -> Callable[[Writer], None]:
+    """Record two servers: one with two runs, a gap that was filled and one that was not."""
+
+    def record(writer: Writer) -> None:
+        for number in (1, 2):
+            writer.register(
+                panel_origin="https://panel.example",
+                panel_name="main",
+                uuid=f"uuid-{number}",
+                identifier=str(number),
+                name=f"Lobby {number}",
+                node="node",
+                seen_at=NOW,
+            )
+        for _ in range(3):
+            writer.next_run_id()
+            writer.next_connection_id()
+            writer.next_gap_id()
+        state = StreamState(next_seq=JUMP + 9 * STEP, run_id=2, confirmed_seq=OLD[2])
+        other = StreamState(next_seq=2 * STEP, run_id=3)
+        filled = Gap(2, OLD[0], OLD[1], NOW, NOW + SECOND, "found", 1, 1, 1, 1, closed_at=NOW)
+        writer.commit(
+            [
+                Records(
+                    FIRST,
+                    state,
+                    lines=[live(seq, n, 1, 1) for n, seq in enumerate(OLD[:3])],
+                    runs=[Run(1, NOW, "first", NOW - 5 * SECOND)],
+                    connections=[Connection(1, NOW, NOW)],
+                    gaps=[filled],
+                    status_changes=[change(0, "running", None)],
+                    stats_samples=[SAMPLE],
+                ),
+                Records(
+                    SECOND_ONE,
+                    other,
+                    lines=[live(0, 0, 3, 3), live(STEP, 1, 3, 3)],
+                    runs=[Run(3, NOW, "first")],
+                    connections=[Connection(3, NOW, NOW)],
+                    gaps=[Gap(3, STEP, None, NOW, NOW + SECOND, "lost", 0, None)],
+                    status_changes=[change(0, "running", None, 3)],
+                ),
+            ]
+        )
+        daemon = live(OLD[4], 4, 1, 1, source=Source.DAEMON)
+        writer.commit([Records(FIRST, state, lines=[live(OLD[3], 3, 1, 1), daemon])])
+        writer.commit(
+            [
+                Records(
+                    FIRST,
+                    state,
+                    lines=[
+                        replayed(NEW[0], 30, 2, 2),
+                        live(NEW[1], 31, 2, 2),
+                        live(NEW[2], 32, 2, 2),
+                        live(NEW[3], 33, 2, 2),
+                        replayed(OLD[0] + STEP // 2, 30, 1, 2),
+                    ],
+                    runs=[
+                        Run(1, NOW, "first", NOW - 5 * SECOND, NOW + 10 * SECOND, 0),
+                        Run(2, NOW + 20 * SECOND, "status", NOW + 21 * SECOND),
+                    ],
+                    connections=[Connection(2, NOW + 29 * SECOND, NOW + 29 * SECOND)],
+                    gaps=[Gap(1, OLD[4], NEW[0], NOW, NOW + SECOND, "lost", 1, 9, 5, 2)],
+                    status_changes=[
+                        change(10, "offline", "running"),
+                        change(20, "starting", "offline", 2),
+                        change(25, "running", "starting", 2),
+                    ],
+                )
+            ]
+        )
+
+    return record
+
+
+@pytest.fixture
+def archive(archive_url: str, tmp_path: Path, fill: Callable[[Writer], None]) -> str:
     """URL of an archive that is whole."""
     with Writer.open(archive_url, tmp_path / "data", now=NOW) as writer:
         fill(writer)
@@ -450,7 +450,7 @@ def damage(path: Path, name: str) -> None:
         file.write(b"\x00" * size)
 
 
-def test_a_table_that_cannot_be_read_is_a_fault_of_all_that_needs_it(sqlite_url, tmp_path):
+def test_a_table_that_cannot_be_read_is_a_fault_of_all_that_needs_it(sqlite_url, tmp_path, fill):
     with Writer.open(sqlite_url, tmp_path / "data", now=NOW) as writer:
         fill(writer)
     damage(Path(sqlite_url.removeprefix("sqlite:///")), "lines")
@@ -507,7 +507,7 @@ def commit(url: str, tmp_path: Path, **given) -> None:
         writer.commit([Records(FIRST, state, **given)])
 
 
-def test_a_clock_that_was_set_back_is_no_fault(archive, tmp_path):
+def test_a_clock_that_was_set_back_is_no_fault(archive, tmp_path, live):
     seqs = [JUMP + number * STEP for number in range(9, 13)]
     # Set back between two batches; the second one takes long.
     lines = [live(seq, 2 + 20 * n, 2, 2) for n, seq in enumerate(seqs)]
@@ -519,7 +519,7 @@ def test_a_clock_that_was_set_back_is_no_fault(archive, tmp_path):
     assert faults(archive) == []
 
 
-def test_daemon_lines_and_imported_ones_may_stand_where_they_like(archive, tmp_path):
+def test_daemon_lines_and_imported_ones_may_stand_where_they_like(archive, tmp_path, live):
     old = live(OLD[4] + 1, 900, 1, 1, source=Source.IMPORT, run_id=None, connection_id=None)
     daemon = live(JUMP + 9 * STEP, 40, 1, 2, source=Source.DAEMON)
     commit(archive, tmp_path, lines=[old, daemon])
@@ -555,7 +555,9 @@ def test_a_collector_that_died_does_not_hinder_a_whole_check(sqlite_url):
     assert "quick_check" in ask(sqlite_url)[0].claim
 
 
-def test_an_archive_that_is_recorded_into_meanwhile_is_whole(archive, tmp_path, monkeypatch):
+def test_an_archive_that_is_recorded_into_meanwhile_is_whole(
+    archive, tmp_path, monkeypatch, live, replayed
+):
     monkeypatch.setattr(checks, "PAGE", 2)
     with Writer.open(archive, tmp_path / "data", now=NOW) as writer:
         committed = 0
@@ -625,7 +627,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_no_statement_reads_more_than_a_page_and_nothing_is_changed(
-    sqlite_url, tmp_path, monkeypatch, sizes
+    sqlite_url, tmp_path, monkeypatch, sizes, fill
 ):
     monkeypatch.setattr(checks, "PAGE", 3)
     monkeypatch.setattr(checks, "GAP_PAGE", 3)
