@@ -3,6 +3,7 @@ Every error that a user of the archiver can meet.
 
 * ArchiverError                 exit
   + UsageError                    2   contradicting or unknown words on the command line
+    - QuerySyntaxError            2   a query, or a regular expression in it, has no meaning
   + ConfigError                   3   a setting is missing, unknown or unusable
   + StoreError                    3   the database or the data directory refuses
     - SchemaOutOfDateError        3   the database is of another version
@@ -15,6 +16,9 @@ Every error that a user of the archiver can meet.
 Each is one sentence from three parts: what happened, where, what to do. Anything
 else that escapes is a bug: it keeps its traceback and exits with 70.
 """
+
+# Characters of a query that an error shows, and at most before where it points.
+_SHOWN, _SHOWN_BEFORE = 70, 50
 
 
 class ArchiverError(Exception):
@@ -49,6 +53,35 @@ class UsageError(ArchiverError):
     """The command line asks for something that cannot be meant."""
 
     exit_code = 2
+
+
+class QuerySyntaxError(UsageError):
+    """
+    A query, or a regular expression in it, has no meaning.
+
+    Args:
+        what: What has none.
+        query: The text of the query.
+        column: Where in it, from 0.
+        do: What to write instead.
+
+    """
+
+    def __init__(self, what: str, *, query: str, column: int, do: str) -> None:
+        super().__init__(what, where=f"column {column}", do=do)
+        self.query = query
+        self.column = column
+
+    def __str__(self) -> str:
+        # As much of a long query as a terminal shows in one line.
+        start = max(self.column - _SHOWN_BEFORE, 0)
+        shown = self.query[start : start + _SHOWN]
+        line = "".join(char if char.isprintable() else " " for char in shown)
+        before = " " * (self.column - start)
+        return (
+            f"{self.what}\n  query: {line}\n         {before}^ column {self.column}\n"
+            f"  do:    {self.do}"
+        )
 
 
 class ConfigError(ArchiverError):
