@@ -28,11 +28,11 @@ class HasPrefix:
 
 @dataclass(frozen=True, slots=True)
 class HasMatch:
-    r"""
+    """
     The block holds a word that this regular expression matches as a whole.
 
-    It is of the syntax that :mod:`re` and RE2 share, and matches word characters
-    (``\w``) only.
+    It is of the syntax that :mod:`re` and RE2 share. Of ASCII it matches word characters
+    only: no blank, line break or colon.
     """
 
     pattern: str
