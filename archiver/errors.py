@@ -8,6 +8,7 @@ Every error that a user of the archiver can meet.
   + StoreError                    3   the database or the data directory refuses
     - SchemaOutOfDateError        3   the database is of another version
     - CollectorRunningError       3   another process records into this archive
+    - IndexUnavailableError       3   a part of the index is missing, damaged or not ours
   + AuthError                     4   the panel refuses the key
   + IncompleteError               5   the result was cut, and the caller should know
   + RemoteError                   6   a panel or node cannot be reached, or refuses
@@ -102,6 +103,14 @@ class SchemaOutOfDateError(StoreError):
 
 class CollectorRunningError(StoreError):
     """Another process records into this archive."""
+
+
+class IndexUnavailableError(StoreError):
+    """
+    A part of the index is missing, damaged or not ours.
+
+    A search goes on without it: it reads the lines themselves.
+    """
 
 
 class AuthError(ArchiverError):

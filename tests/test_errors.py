@@ -13,6 +13,7 @@ CODES = {
     errors.StoreError: 3,
     errors.SchemaOutOfDateError: 3,
     errors.CollectorRunningError: 3,
+    errors.IndexUnavailableError: 3,
     errors.AuthError: 4,
     errors.IncompleteError: 5,
     errors.RemoteError: 6,
