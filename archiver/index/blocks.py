@@ -9,9 +9,12 @@ the range from a block's first seq to its last is hardly wider than its lines.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from archiver.query import terms
+
+# Of a line: id, server_id, seq, at, source, level and text; see SealedLine.
+LineTuple: TypeAlias = tuple[int, int, int, int, int, int | None, str]
 
 BLOCK_LINES = 256
 BLOCK_TEXT = 16 * 1024  # characters; a longer line is a block of its own

@@ -1,48 +1,43 @@
 """
-Which blocks of a partition can hold what is asked: a number with a bit for each.
+Which blocks of a partition can hold what is asked.
 
-Bits are ANDed and ORed by the processor, thousands of blocks at a time. Servers and
-times are looked at first: where they leave no block, no term is looked up.
+Servers and times are looked at first: where they leave no block, no term is looked up.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import compress
 from operator import attrgetter
 from pathlib import Path
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self
 
-from archiver.index import files
+from archiver.index import bits, files
+from archiver.index.bits import Bits
 from archiver.index.blocks import BlockRange
 from archiver.query.blocks import AllOf, AnyOf, BlockQuery, HasMatch, HasPrefix, HasTerm
 
-Bits: TypeAlias = int  # bit n stands for block n
-
-_FLAGS = bytes.maketrans(b"01", b"\0\1")
-_DIGITS = bytes.maketrans(b"\0\1", b"01")
-
 
 class Terms(Protocol):
-    """What is asked of the terms of a partition; each answer is the blocks' bits."""
+    """What is asked of the terms of a partition; each answer are blocks *within* some."""
 
-    def holding(self, term: str) -> Bits:
-        """Return the blocks that hold this term."""
+    def holding(self, term: str, within: Bits) -> Bits:
+        """Return those that hold this term."""
 
-    def holding_prefix(self, prefix: str) -> Bits:
-        """Return the blocks that hold a word that begins like this."""
+    def holding_prefix(self, prefix: str, within: Bits) -> Bits:
+        """Return those that hold a word that begins like this."""
 
-    def holding_match(self, pattern: str) -> Bits:
-        """Return the blocks that hold a word that this matches as a whole."""
+    def holding_match(self, pattern: str, within: Bits) -> Bits:
+        """Return those that hold a word that this matches as a whole."""
 
 
 def narrow(query: BlockQuery, terms: Terms, within: Bits) -> Bits:
     """Return those of the blocks *within* that *query* is true of."""
     match query:
         case HasTerm(term):
-            return within & terms.holding(term)
+            return terms.holding(term, within)
         case HasPrefix(prefix):
-            return within & terms.holding_prefix(prefix)
+            return terms.holding_prefix(prefix, within)
         case HasMatch(pattern):
-            return within & terms.holding_match(pattern)
+            return terms.holding_match(pattern, within)
         case AllOf(parts):
             # A term is looked up, a pattern tried on each term there is.
             for part in sorted(parts, key=lambda each: not isinstance(each, HasTerm)):
@@ -116,7 +111,7 @@ class Partition:
             found = narrow(query, self._terms, within) if within else 0
         except (OSError, EOFError) as exc:
             raise files.unavailable(f"the index cannot be read: {exc}", self._folder) from exc
-        flags = f"{found:0{self.blocks}b}".encode().translate(_FLAGS)[::-1]
+        flags = bits.flags(found, self.blocks)
         ranges = list(map(BlockRange, *(compress(each, flags) for each in self._columns.values())))
         ranges.sort(key=attrgetter("latest_at"), reverse=True)
         return ranges
@@ -126,13 +121,9 @@ class Partition:
     ) -> Bits:
         within = (1 << self.blocks) - 1
         if server_ids is not None:
-            within &= _bits(map(set(server_ids).__contains__, self._columns["server_id"]))
+            within &= bits.from_flags(map(set(server_ids).__contains__, self._columns["server_id"]))
         if since is not None:
-            within &= _bits(map(since.__le__, self._columns["latest_at"]))
+            within &= bits.from_flags(map(since.__le__, self._columns["latest_at"]))
         if until is not None:
-            within &= _bits(map(until.__gt__, self._columns["earliest_at"]))
+            within &= bits.from_flags(map(until.__gt__, self._columns["earliest_at"]))
         return within
-
-
-def _bits(flags: Iterable[bool]) -> Bits:
-    return int(bytes(flags)[::-1].translate(_DIGITS) or b"0", 2)

@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +19,9 @@ from whoosh.filedb.filestore import FileStorage
 
 from archiver import errors
 from archiver.index import distribution, files, schema
-from archiver.index.blocks import BlockRange, SealedLine, seal_blocks
+from archiver.index.blocks import BlockRange, LineTuple, SealedLine, seal_blocks
 from archiver.index.candidates import Partition
-from archiver.index.terms import WhooshTerms
+from archiver.index.codec import BlockCodec
 
 _NAME = re.compile(r"\d+-\d+-\d+")  # first id, last id, generation
 _OURS = re.compile(rf"{_NAME.pattern}|\.{_NAME.pattern}\..+")
@@ -41,7 +42,7 @@ class PartitionFiles(NamedTuple):
 
 def write_partition(
     index_dir: Path,
-    lines: Iterable[SealedLine],
+    lines: Iterable[LineTuple],
     *,
     first_id: int,
     last_id: int,
@@ -50,11 +51,12 @@ def write_partition(
     """
     Write a partition, and return what SQL must name once it is on the disk.
 
-    Its terms are in memory until all *lines* are read: 100 MB for a million lines.
+    Its terms are in memory until all *lines* are read: 70 MB for a million lines.
 
     Args:
         index_dir: Made where it is not there, for its owner alone.
-        lines: All that are stored between the two ids, in the order of their ids.
+        lines: All that are stored between the two ids, in the order of their ids; tuples
+            of the fields of SealedLine.
         first_id: Where the range begins, also if that line is not there any more.
         last_id: Its end, included.
         generation: Another one for each try at the same range.
@@ -75,7 +77,7 @@ def write_partition(
         files.flush(index_dir)
     except OSError as exc:
         raise errors.IndexUnavailableError(
-            f"the index cannot be written: {exc.strerror}",
+            f"the index cannot be written: {exc.strerror or exc}",
             where=str(index_dir),
             do="make room on the disk, or the directory writable for this user",
         ) from exc
@@ -94,16 +96,16 @@ def write_partition(
 def _write_blocks(folder: str, lines: Iterable[SealedLine]) -> list[BlockRange]:
     index = whoosh_index.create_in(folder, schema.schema(), indexname=schema.INDEX_NAME)
     ranges = []
-    with index.writer(limitmb=64) as writer:
+    with index.writer(codec=BlockCodec()) as writer:
         for where, terms in seal_blocks(lines):
             writer.add_document(terms=terms, **where._asdict())
             ranges.append(where)
     return ranges
 
 
-def _checked(lines: Iterable[SealedLine], first_id: int, last_id: int) -> Iterator[SealedLine]:
+def _checked(lines: Iterable[LineTuple], first_id: int, last_id: int) -> Iterator[SealedLine]:
     before = first_id - 1
-    for line in lines:
+    for line in map(SealedLine._make, lines):
         if not before < line.id <= last_id:
             raise ValueError(f"line {line.id} after {before}, in a partition up to {last_id}")
         before = line.id
@@ -137,17 +139,21 @@ class Index:
 
         """
         folder = self._index_dir / directory
+        if not _NAME.fullmatch(directory):
+            raise files.unavailable(f"{directory!r} names no partition", self._index_dir)
         files.check(folder, described)
         try:
             storage = FileStorage(str(folder), readonly=True)
-            reader = storage.open_index(schema.INDEX_NAME).reader()
+            # With a schema given, that which is pickled there is not read.
+            reader = storage.open_index(schema.INDEX_NAME, schema.schema()).reader()
             columns = [
-                reader.column_reader(name, translate=False).load() if reader.doc_count() else []
+                reader.column_reader(name, translate=False) if reader.doc_count() else []
                 for name in BlockRange._fields
             ]
+            terms = reader.cursor(schema.TERMS)
         except Exception as exc:  # a pickle can raise anything
             raise files.unavailable(f"the index cannot be read: {exc!r}", folder) from exc
-        return Partition(folder, WhooshTerms(reader), columns, reader.close)
+        return Partition(folder, terms, columns, reader.close)
 
 
 def remove(index_dir: Path, directory: str) -> None:
@@ -189,9 +195,10 @@ def sweep(index_dir: Path, keep: Collection[str], older_than: int) -> list[str]:
         for path in sorted(index_dir.iterdir()) if index_dir.exists() else ():
             if path.name in kept or not _OURS.fullmatch(path.name):
                 continue
-            if path.lstat().st_mtime_ns // 1000 < older_than:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-                swept.append(path.name)
+            with suppress(FileNotFoundError):  # a reader that just remembers has renamed it
+                if path.lstat().st_mtime_ns // 1000 < older_than:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    swept.append(path.name)
     except OSError as exc:
         raise files.unavailable(f"the index cannot be swept: {exc.strerror}", index_dir) from exc
     return swept

@@ -1,34 +1,36 @@
 """
 A block as a document of Whoosh: its terms, and where its lines are.
 
-Whoosh writes the schema into each index as a pickle, by the names of these modules.
-So an index is named after the format, which is raised with any change of them, of the
-terms, or of what is written: an index of another format is none to this program.
+Whoosh writes schema and segments into each index as pickles, by the names of modules
+and classes. So an index is named after the format, which is raised with any change of
+these names, of what is a term, or of what is written: to this program, an index of
+another format is not there.
 """
 
-from collections.abc import Iterator
-
-from whoosh import columns, fields, formats
+from whoosh import columns, fields
 
 from archiver.index.blocks import BlockRange
 
 FORMAT = 1
 INDEX_NAME = f"blocks{FORMAT}"
+TERMS = "terms"  # the field
 
 
 class TermSet(fields.FieldType):
-    """A field whose value is the set of its terms: there is nothing left to analyse."""
+    """
+    A field whose value is the set of its terms, which it gives to the codec whole.
+
+    Whoosh would make a posting of each, sort them on the disk, and take them up again.
+    """
+
+    indexed = False
+    stored = True
 
     def __init__(self) -> None:
-        super().__init__(format=formats.Existence(), analyzer=None)
-
-    def index(self, value: set[str], **_: object) -> Iterator[tuple[bytes, int, float, bytes]]:
-        """Yield each term as it is."""
-        for term in value:
-            yield term.encode(), 1, 1.0, b""
+        super().__init__(format=None, analyzer=None, stored=True)
 
 
 def schema() -> fields.Schema:
     """Return the fields of a block: its terms, and a column for each part of its range."""
     places = {name: fields.COLUMN(columns.NumericColumn("q")) for name in BlockRange._fields}
-    return fields.Schema(terms=TermSet(), **places)
+    return fields.Schema(**{TERMS: TermSet()}, **places)

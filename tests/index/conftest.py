@@ -30,7 +30,7 @@ def some_lines() -> list[SealedLine]:
             at=number * DAY // 20,
             source=1,
             level=chance.choice([None, 9, 17]),
-            text=" ".join(chance.choices(words, k=6)),
+            text=" ".join([*chance.choices(words, k=6), f"Nr{number % 331}"]),
         )
         for number in range(1, 1001)
     ]

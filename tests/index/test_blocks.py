@@ -49,7 +49,7 @@ def test_a_line_goes_on_with_the_block_that_ends_nearest_before_it(seqs, blocks)
     ("length", "lines"),
     [
         pytest.param(1, BLOCK_LINES, id="of lines"),
-        pytest.param(BLOCK_TEXT // 10, 10, id="of text"),
+        pytest.param(BLOCK_TEXT // 16, 16, id="of text"),
         pytest.param(BLOCK_TEXT, 1, id="one line"),
         pytest.param(3 * BLOCK_TEXT, 1, id="one line that is longer"),
     ],

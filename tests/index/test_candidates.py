@@ -2,9 +2,11 @@ import re
 import tempfile
 from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archiver import errors
 from archiver.index.blocks import BlockRange, SealedLine, seal_blocks
 from archiver.index.partitions import Index, write_partition
 from archiver.query.blocks import (
@@ -53,7 +55,13 @@ leaves = (
     | st.sampled_from(
         [
             *("none", "", "a|b|w", "wol(f|ves)", "[0-9]+", "日.", "(?:wolf|w?olf|w.lf|wo.f|wol.)"),
-            *(f"{LETTER}*wolf{LETTER}*", f"{LETTER}*", LETTER, f"{LETTER}*ß{LETTER}*", "[^w].*"),
+            *(
+                f"{LETTER}*wolf{LETTER}*",
+                f"{LETTER}*",
+                LETTER,
+                f"{LETTER}*ß{LETTER}*",
+                f"{LETTER}{{80}}",
+            ),
         ]
     ).map(HasMatch)
 )
@@ -65,14 +73,16 @@ queries = st.recursive(
     ),
     max_leaves=6,
 )
-times = st.none() | st.integers(-DAY, 4 * DAY)
+moments = st.sampled_from([day * DAY + part for day in range(-2, 3) for part in range(4)])
+times = st.none() | moments
 
 
+@settings(deadline=None)  # each example is on the disk
 @given(
     st.lists(
         st.tuples(
             st.integers(0, 3),
-            st.integers(-2, 2).map(lambda day: day * DAY + 5),
+            moments,
             st.sampled_from([1, 2]),
             st.sampled_from([None, 9, 17]),
             texts,
@@ -107,3 +117,62 @@ def test_the_candidates_are_the_blocks_that_the_query_is_true_of(
                     and (since is None or where.latest_at >= since)
                     and (until is None or where.earliest_at < until)
                 )
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "found"),
+    [
+        (None, None, [20, 10]),
+        (10, 11, [10]),
+        (15, 21, [20, 10]),  # within the first block, before its last line
+        (16, 20, []),
+        (None, 10, []),
+        (None, 11, [10]),
+        (20, None, [20]),
+        (26, None, []),
+    ],
+)
+def test_a_block_counts_from_its_earliest_line_to_its_latest(index_dir, write, since, until, found):
+    lines = [
+        SealedLine(number, server, number, at, 1, None, "x")
+        for number, (server, at) in enumerate([(1, 10), (1, 15), (2, 20), (2, 25)], 1)
+    ]
+    made = write(lines)
+    with Index(index_dir).open(made.directory, made.files) as partition:
+        blocks = partition.candidates(HasTerm("x"), None, since, until)
+        assert [each.earliest_at for each in blocks] == found
+
+
+def test_of_a_thousand_lines_each_term_prefix_and_pattern_has_its_blocks(
+    index_dir, write, some_lines
+):
+    made = write(some_lines)
+    blocks = list(seal_blocks(some_lines))
+    terms = sorted(set().union(*(held for _, held in blocks)))
+    asked: list[BlockQuery] = [HasTerm(term) for term in [*terms, "none"]]
+    asked += [HasPrefix(term[:2]) for term in terms]
+    asked += [HasMatch(f"{LETTER}*{term[1:3]}{LETTER}?") for term in terms[::7]]
+    asked += [AllOf((HasMatch(f"{LETTER}*9"), HasTerm(term))) for term in terms[::7]]
+    asked += [AnyOf((HasTerm(term), EVERY)) for term in terms[::100]]
+    with Index(index_dir).open(made.directory, made.files) as partition:
+        for query in asked:
+            expected = [where for where, held in blocks if is_true(query, held)]
+            assert sorted(partition.candidates(query)) == sorted(expected)
+
+
+def test_a_file_that_is_cut_while_it_is_open_is_an_error(index_dir, write):
+    everywhere = " ".join(f"w{number}" for number in range(400))
+    lines = [
+        SealedLine(day, 1, day, day * DAY, 1, None, f"{everywhere} {' '.join(map(str, unique))}")
+        for day in range(300)
+        for unique in [range(day * 20, day * 20 + 20)]
+    ]
+    made = write(lines)
+    for kind, query in ((".often", HasTerm("w99")), (".seldom", HasTerm("999"))):
+        with Index(index_dir).open(made.directory, made.files) as partition:
+            (path,) = (index_dir / made.directory).glob(f"*{kind}")
+            whole = path.read_bytes()
+            path.write_bytes(b"")
+            with pytest.raises(errors.IndexUnavailableError, match="cannot be read"):
+                partition.candidates(query)
+            path.write_bytes(whole)

@@ -207,8 +207,10 @@ def test_who_has_opened_a_partition_can_ask_it_after_its_removal(index_dir, writ
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "1-2-3/..", "lost+found"])
-def test_nothing_but_a_partition_is_removed(index_dir, write, some_lines, name):
+def test_nothing_but_a_partition_is_removed_or_opened(index_dir, write, some_lines, name):
     made = write(some_lines)
     with pytest.raises(ValueError, match="names no partition"):
         remove(index_dir, name)
+    with pytest.raises(errors.IndexUnavailableError, match="names no partition"):
+        Index(index_dir).open(name, made.files)
     Index(index_dir).open(made.directory, made.files).close()
