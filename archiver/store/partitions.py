@@ -57,6 +57,11 @@ class Partitions:
             page = (first, min(first + PAGE - 1, last_id))
             yield from map(SealedLine._make, self._session.rows(sql, page))
 
+    def count(self, first_id: int, last_id: int) -> int:
+        """Return how many lines have these ids, both included."""
+        sql = "SELECT count(*) FROM lines WHERE id BETWEEN ? AND ?"
+        return int(self._session.rows(sql, (first_id, last_id))[0][0])
+
     def ranges(self, first_id: int, last_id: int) -> Iterator[RangeRow]:
         """
         Yield ranges that hold all lines with these ids, both included.
@@ -70,6 +75,24 @@ class Partitions:
         for first in range(first_id, last_id + 1, _RANGE_PAGE):
             page = (first, min(first + _RANGE_PAGE - 1, last_id))
             yield from map(RangeRow._make, self._session.rows(sql, (*page, RANGE)))
+
+
+def unsealed(rows: Sequence[PartitionRow], last_line_id: int) -> Iterator[tuple[int, int]]:
+    """
+    Yield the ranges of ids, both ends included, that no partition holds.
+
+    Args:
+        rows: All partitions, in the order of their lines.
+        last_line_id: Where the archive ends.
+
+    """
+    first = 1
+    for row in rows:
+        if row.first_id > first:
+            yield first, row.first_id - 1
+        first = max(first, row.last_id + 1)
+    if first <= last_line_id:
+        yield first, last_line_id
 
 
 def replace(database: "Database", new: PartitionRow, old: Sequence[int]) -> int:

@@ -1,5 +1,6 @@
 """What a reader gets: one tuple per row, times in microseconds since the epoch, UTC."""
 
+import json
 from typing import NamedTuple
 
 
@@ -123,6 +124,10 @@ class PartitionRow(NamedTuple):
     directory: str  # under index/
     files: str  # JSON: name to [size, CRC-32] of each
     created_at: int
+
+    def described(self) -> dict[str, tuple[int, int]]:
+        """Return size and CRC-32 of each file, by its name."""
+        return {name: (size, crc) for name, (size, crc) in json.loads(self.files).items()}
 
 
 class SealedLine(NamedTuple):

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,15 +23,17 @@ import pytest
 from archiver.config.secret import Secret
 from archiver.config.settings import PanelSettings, Settings
 from archiver.console.lines import searchable_text
-from archiver.console.records import Source
+from archiver.console.records import Flag, Line, Records, Source, StreamState
 from archiver.console.timing import Timing
 from archiver.operations.compare import Difference, Stored, StoredGap, compare_lines
 from archiver.operations.ingest import Ingest
+from archiver.operations.seal import Sealed, Sealer
 from archiver.operations.verify import verify
 from archiver.simulator.serving import Shell, serve
 from archiver.simulator.settings import Settings as PanelKind
 from archiver.simulator.world import World
 from archiver.store.checks import Checks
+from archiver.store.writer import Writer
 
 PATIENCE = 15.0  # seconds for anything that is waited for; all of it is usually much faster
 
@@ -256,3 +259,45 @@ def said(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[Any]]:
     """What was logged as one action, as records."""
     caplog.set_level("DEBUG", logger="archiver")
     return lambda action: [r for r in caplog.records if getattr(r, "action", None) == action]
+
+
+@pytest.fixture
+def fill(
+    writer: Writer, register: Callable[..., int], line: Callable[..., Line]
+) -> Callable[..., dict[str, int]]:
+    """Commit lines, given as (server, seq, text); returns the servers' ids by their names."""
+    servers: dict[str, int] = {}
+
+    def commit(*rows: tuple[str, int, str], **given: Any) -> dict[str, int]:
+        batch: dict[int, list[Line]] = {}
+        for server, seq, text in rows:
+            if server not in servers:
+                servers[server] = register(writer, server)
+            flags = Flag.ASCII if text.isascii() else 0
+            made = line(seq, text=text, flags=flags, **given)
+            batch.setdefault(servers[server], []).append(made)
+        writer.commit([Records(key, StreamState(), lines=lines) for key, lines in batch.items()])
+        return servers
+
+    return commit
+
+
+@pytest.fixture
+def index_dir(tmp_path: Path) -> Path:
+    return tmp_path / "index"
+
+
+@pytest.fixture
+def open_sealer(archive_url: str, index_dir: Path, now: int) -> Callable[..., Sealer]:
+    return partial(Sealer, archive_url, index_dir, clock=count(now).__next__)
+
+
+@pytest.fixture
+def seal(open_sealer: Callable[..., Sealer]) -> Callable[..., Sealed]:
+    """Update the index of the archive."""
+
+    def update(**given: Any) -> Sealed:
+        with open_sealer() as sealer:
+            return sealer.update(**given)
+
+    return update
