@@ -14,12 +14,20 @@ _INTRODUCTION = """\
 """
 
 
+_QUERIES = """\
+# Queries to search for by a name: archiver search @crash -S 7d
+# [queries]
+# crash = 'level:fatal OR "out of memory" OR "crash report"'
+"""
+
+
 def render() -> str:
     """Return an example file; every line of it is a comment."""
     parts = [_INTRODUCTION, *(_describe(setting) for setting in SETTINGS)]
     parts += ["# One or more panels.\n# [[panels]]\n", *(_describe(s) for s in PANEL_SETTINGS)]
     parts += ['# A node that needs its own trust.\n# [panels.nodes."node.example.com"]\n']
     parts += [_describe(setting) for setting in NODE_SETTINGS]
+    parts.append(_QUERIES)
     return "\n".join(parts)
 
 

@@ -39,14 +39,14 @@ class ConfigFile:
     text: str = field(default="", repr=False)
     tables: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
-    def place(self, name: str, section: str | None = None, number: int = 0) -> str:
+    def place(self, name: str, section: str | None = None, number: int | None = 0) -> str:
         """
         Say where a key stands, with its line where that is plain to see.
 
         Args:
             name: The key.
             section: The table it stands in, without quotes; None: above all tables.
-            number: Which ``[[panels]]`` the table belongs to, from 0.
+            number: Which ``[[panels]]`` the table belongs to, from 0; None: to none.
 
         """
         current, panel = None, -1
@@ -57,7 +57,7 @@ class ConfigFile:
                 panel += text.startswith("[[")
             elif (
                 current == section
-                and (section is None or panel == number)
+                and (section is None or number is None or panel == number)
                 and re.match(rf"[\"']?{re.escape(name)}[\"']?\s*[=.]", text)
             ):
                 return f"{self.path}, line {count}"

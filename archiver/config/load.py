@@ -11,6 +11,7 @@ from pathlib import Path
 from archiver import errors
 from archiver.config import layers
 from archiver.config.panels import PanelReader
+from archiver.config.queries import TABLE, read_queries
 from archiver.config.settings import Settings
 from archiver.config.table import PANEL_SETTINGS, SETTINGS
 
@@ -41,7 +42,7 @@ def load(
     own = layers.read_options(SETTINGS, given)
     layer = {
         "data_dir": layers.default_data_dir(environ),
-        **layers.read_table(found, found.tables, SETTINGS, also=("panels",)),
+        **layers.read_table(found, found.tables, SETTINGS, also=("panels", TABLE)),
         **layers.read_environment(SETTINGS, environ),
         **own,
     }
@@ -69,6 +70,7 @@ def load(
         **values,
         panels=panels,
         file=found.path,
+        queries=read_queries(found),
         origins=origins | reader.origins,
         warnings=tuple(reader.warnings),
     )

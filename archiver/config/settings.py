@@ -64,14 +64,20 @@ class Settings:
     compression: bool = False
     trust_env: bool = False
     panels: tuple[PanelSettings, ...] = ()
+    queries: Mapping[str, str] = field(default_factory=dict)  # saved ones by name
     file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
 
+    @property
+    def index_dir(self) -> Path:
+        """Where the search index is: a cache, made anew from the archive at will."""
+        return self.data_dir / "index"
+
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield name, value and origin of each setting, secrets masked."""
         for item in fields(self):
-            if item.name not in {"panels", "file", "origins", "warnings"}:
+            if item.name not in {"panels", "queries", "file", "origins", "warnings"}:
                 value = getattr(self, item.name)
                 yield self._row(item.name, mask(value) if item.name == "database_url" else value)
         for number, panel in enumerate(self.panels):
@@ -85,6 +91,9 @@ class Settings:
                 for item in fields(node):
                     name = f"panels[{number}].nodes.{host!r}.{item.name}"
                     yield self._row(name, getattr(node, item.name))
+
+        for name, query in self.queries.items():
+            yield f"queries.{name}", query, str(self.file)
 
     def _row(self, name: str, value: object) -> tuple[str, str, str]:
         return name, _show(value), self.origins.get(name, "default")

@@ -19,8 +19,9 @@ def test_the_example_with_all_comments_taken_away_is_a_configuration(loading):
         if re.match(r"# (\w+ = |\[)", line)
     ]
     settings = loading("\n".join(lines))
-    assert len(lines) == len(SETTINGS) + len(PANEL_SETTINGS) + len(NODE_SETTINGS) + 2
+    assert len(lines) == len(SETTINGS) + len(PANEL_SETTINGS) + len(NODE_SETTINGS) + 4
     assert settings.panels[0].nodes["node.example.com"].verify is False
+    assert settings.queries["crash"].startswith("level:fatal OR")
 
 
 def test_the_readme_s_tables_have_a_row_for_each_setting():

@@ -14,7 +14,7 @@ READ = {setting.name: setting.read for setting in EVERY}
 @pytest.mark.parametrize(
     ("settings", "kind", "others"),
     [
-        (SETTINGS, Settings, {"panels", "file", "origins", "warnings"}),
+        (SETTINGS, Settings, {"panels", "queries", "file", "origins", "warnings"}),
         (PANEL_SETTINGS, PanelSettings, {"api_keys", "nodes"}),
         (NODE_SETTINGS, NodeSettings, set()),
     ],
