@@ -27,6 +27,7 @@ from archiver.client.failures import FailedError
 from archiver.client.intake import Intake
 from archiver.config.settings import Settings
 from archiver.console.timing import Timing
+from archiver.operations.index_updates import IndexUpdates
 from archiver.operations.listen import Listener, wall_clock
 from archiver.operations.recorder import Committed, Recorder
 from archiver.operations.site import Site
@@ -92,6 +93,7 @@ class Ingest:
         self._lines = self._recovered = self._gaps = 0
         self._recent: list[tuple[float, int]] = []  # when, lines committed by then
         self._recorder: Recorder | None = None  # until the archive is open
+        self._index = IndexUpdates(settings)
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -144,6 +146,8 @@ class Ingest:
                     discoveries = [group.create_task(self._discover(site, group)) for site in sites]
                     if watch is not None:
                         group.create_task(self._watch(watch))
+                    if not self._once:
+                        group.create_task(self._index.run())
                     group.create_task(self._end_when(self._stop.wait()))
                     group.create_task(self._end_when(asyncio.shield(recording)))
                     if self._once:
@@ -309,6 +313,7 @@ class Ingest:
     def _note_commit(self, committed: Committed) -> None:
         self._intake.release(committed.frames, committed.size)
         self._lines += committed.lines
+        self._index.note(committed.lines)
         self._recovered += committed.recovered
         self._gaps += committed.gaps
 
