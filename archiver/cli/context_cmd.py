@@ -65,5 +65,6 @@ def context(
             before=around if before is None else before,
             after=around if after is None else after,
         )
-        print_lines(rows, style, environ=invocation.environ, names=False, marked=seq)
+        marked = frozenset({(server.id, seq)})
+        print_lines(rows, style, environ=invocation.environ, names=False, marked=marked)
     return 0

@@ -41,6 +41,7 @@ def demo(invocation: Invocation, /) -> None:
         f"Try next:\n"
         f"  export ARCHIVER_DATA_DIR={shlex.quote(str(data_dir))}\n"
         f"  {program} logs -n 20                  the newest lines of all servers\n"
+        f"  {program} search 'out of memory' -C 3 what happened, with lines around it\n"
         f"  {program} logs 'Rust Main' -n 200     one server, with the gap in its place\n"
         f"  {program} runs                        each life of each game, and how it ended\n"
         f"  {program} export lines -o csv -O lines.csv\n"

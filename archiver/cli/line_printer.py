@@ -1,5 +1,6 @@
 """Lines and gaps as text for people."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -26,7 +27,8 @@ class LinePrinter:
         bare: Only what the server printed, without time and name.
         colour: With colours of our own.
         seqs: Show each line's seq.
-        marked: The seq of a line to point at, in a margin; None: there is no margin.
+        marked: Lines to point at in a margin, as (server_id, seq); None: there is no margin.
+        spans: Tells where to highlight a text: start and end, in order; None: nowhere.
 
     """
 
@@ -36,7 +38,8 @@ class LinePrinter:
     bare: bool
     colour: bool
     seqs: bool = False
-    marked: int | None = None
+    marked: frozenset[tuple[int, int]] | None = None
+    spans: Callable[[str], Sequence[tuple[int, int]]] | None = None
 
     def line(self, row: LineRow) -> str:
         """Return one line, with its line feed."""
@@ -45,7 +48,7 @@ class LinePrinter:
             # Its colours end with it; raw output is left exactly as it was.
             text = raw + "\x1b[0m" if "\x1b" in raw and not self.bare else raw
         else:
-            text = visible(raw if self.ansi == "escape" else row.text)
+            text = visible(raw) if self.ansi == "escape" else self._text(row.text)
         if self.bare:
             return text + "\n"
         mark = "~" if row.at_kind == AtKind.BEFORE else " "
@@ -53,7 +56,7 @@ class LinePrinter:
             mark = "?"
         if isinstance(row, LateRow):
             mark += "^"
-        margin = self._margin(is_marked=row.seq == self.marked)
+        margin = self._margin(is_marked=(row.server_id, row.seq) in (self.marked or ()))
         time = self._style(format_time(row.at, self.zone) + mark, dim=True)
         name = self._name(row.server_id, row.server_name)
         seq = self._style(f"{row.seq} ", dim=True) if self.seqs else ""
@@ -66,6 +69,17 @@ class LinePrinter:
         text = f"-- gap: {lost} {lines}, {self._range(row)}, {row.reason} --"
         name = self._name(row.server_id, row.server_name)
         return f"{self._margin(is_marked=False)}{name}{self._style(visible(text), fg='yellow')}\n"
+
+    def _text(self, text: str) -> str:
+        """Return a text as a terminal may have it, with what was found in it in colour."""
+        if self.spans is None or not self.colour:
+            return visible(text)
+        parts, place = [], 0
+        for start, end in self.spans(text):
+            parts.append(visible(text[place:start]))
+            parts.append(self._style(visible(text[start:end]), fg="bright_red", bold=True))
+            place = end
+        return "".join([*parts, visible(text[place:])])
 
     def _margin(self, *, is_marked: bool) -> str:
         if self.marked is None:
@@ -85,8 +99,10 @@ class LinePrinter:
             return ""
         return self._style(f"[{visible(name)}] ", fg=_NAME_COLOURS[server_id % len(_NAME_COLOURS)])
 
-    def _style(self, text: str, *, fg: str | None = None, dim: bool | None = None) -> str:
-        return click.style(text, fg=fg, dim=dim) if self.colour else text
+    def _style(
+        self, text: str, *, fg: str | None = None, dim: bool | None = None, bold: bool | None = None
+    ) -> str:
+        return click.style(text, fg=fg, dim=dim, bold=bold) if self.colour else text
 
 
 def count_lost(lower: int, upper: int | None, expected: int | None) -> str:

@@ -1,7 +1,7 @@
 """Lines as commands print them: with gaps for people, alone for programs."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from archiver.cli.line_printer import LinePrinter
 from archiver.cli.options import LineStyle
@@ -12,12 +12,13 @@ from archiver.store.rows import GapRow, LineRow
 
 
 def print_lines(
-    rows: Iterable[LineRow | GapRow],
+    rows: Iterable[LineRow | GapRow | None],
     style: LineStyle,
     *,
     environ: Mapping[str, str],
     names: bool,
-    marked: int | None = None,
+    marked: frozenset[tuple[int, int]] | None = None,
+    spans: Callable[[str], Sequence[tuple[int, int]]] | None = None,
     at_end: bool = False,
     follows: bool = False,
 ) -> int | None:
@@ -25,11 +26,12 @@ def print_lines(
     Print lines; of gaps among them only text has room, for the others they are told.
 
     Args:
-        rows: Lines and gaps, in order.
+        rows: Lines and gaps, in order; None where lines are left out.
         style: How.
         environ: Decides on colours and the pager.
         names: Show each line's server in text.
-        marked: Point at the line with this seq in text; None: at none.
+        marked: Point at these lines in text, given as (server_id, seq); None: at none.
+        spans: Tells where to highlight a text; None: nowhere.
         at_end: Let a pager begin at the end.
         follows: There is no end: no pager, and a gap is told at once.
 
@@ -46,6 +48,7 @@ def print_lines(
         colour=kind == "text" and has_colour(sys.stdout, environ),
         seqs=style.seqs,
         marked=marked,
+        spans=spans,
     )
     gaps = 0
 
@@ -56,7 +59,7 @@ def print_lines(
             tell(printer.gap(gap).rstrip("\n"))
 
     begin = "+G" if at_end else ""
-    if marked is not None and kind == "text":
+    if marked is not None and len(marked) == 1 and kind == "text":
         begin = "-j.5 +/^>"  # the line in the middle of the screen
     shown: int | None = None
     with paged(environ, wanted=style.pager and not follows, begin=begin) as file:
@@ -67,7 +70,9 @@ def print_lines(
         else:
             count = 0
             for row in _lines(rows, set_aside) if printer.bare else rows:
-                if isinstance(row, LineRow):
+                if row is None:
+                    file.write("--\n")
+                elif isinstance(row, LineRow):
                     file.write(printer.line(row))
                     count += 1
                 else:
@@ -79,11 +84,11 @@ def print_lines(
 
 
 def _lines(
-    rows: Iterable[LineRow | GapRow], set_aside: Callable[[GapRow], object]
+    rows: Iterable[LineRow | GapRow | None], set_aside: Callable[[GapRow], object]
 ) -> Iterator[LineRow]:
     """Yield the lines alone."""
     for row in rows:
         if isinstance(row, LineRow):
             yield row
-        else:
+        elif row is not None:
             set_aside(row)

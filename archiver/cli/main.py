@@ -29,6 +29,7 @@ COMMANDS = {
     },
     "Read": {
         "status": "Show whether recording works, and how each server stands.",
+        "search": "Find lines, the newest hits by default, printed oldest first.",
         "logs": "Print recorded lines, the newest last.",
         "context": "Print the lines around one.",
         "export": "Write what is recorded for other programs.",
@@ -40,6 +41,7 @@ COMMANDS = {
     "Look after": {
         "config": "Make, show and find the configuration.",
         "db": "Look after the database.",
+        "index": "Look after the search index.",
         "completion": "Print what lets a shell complete commands and servers.",
     },
 }

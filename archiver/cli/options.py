@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 SOURCES = ("live", "replay", "daemon", "message", "install", "transfer", "import")
+LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 
 
 def _now() -> int:
@@ -116,7 +117,14 @@ def read_count(
 
 def servers(command: _Command) -> _Command:
     """Take servers by name, as arguments or by ``-s``; see :func:`chosen_servers`."""
-    command = click.option(
+    return click.argument(
+        "arguments", nargs=-1, metavar="[SERVER]...", shell_complete=complete_servers
+    )(server_option(command))
+
+
+def server_option(command: _Command) -> _Command:
+    """Take servers by name, by ``-s`` alone."""
+    return click.option(
         "-s",
         "--server",
         "names",
@@ -124,9 +132,6 @@ def servers(command: _Command) -> _Command:
         metavar="NAME|GLOB",
         shell_complete=complete_servers,
         help="Only this server: identifier, uuid, name, or a glob over them. Repeatable.",
-    )(command)
-    return click.argument(
-        "arguments", nargs=-1, metavar="[SERVER]...", shell_complete=complete_servers
     )(command)
 
 
@@ -155,6 +160,16 @@ def zone(command: _Command) -> _Command:
 
 def lines(command: _Command) -> _Command:
     """Take what chooses lines; see :func:`chosen_lines`."""
+    return servers(filters(command))
+
+
+def filters(command: _Command) -> _Command:
+    """Take what chooses lines beside their servers."""
+    command = click.option(
+        "--level",
+        type=click.Choice(LEVELS),
+        help="Only lines that name this level or a worse one.",
+    )(command)
     command = click.option(
         "--run",
         metavar="N|last|previous",
@@ -167,7 +182,7 @@ def lines(command: _Command) -> _Command:
         type=click.Choice(SOURCES),
         help="Only lines that came this way. Repeatable.",
     )(command)
-    return servers(times(command))
+    return times(command)
 
 
 def follow(command: _Command) -> _Command:
@@ -293,13 +308,14 @@ def chosen_lines(
     *,
     now: int,
     zone: tzinfo,
-    arguments: tuple[str, ...],
     names: tuple[str, ...],
     since: str | None,
     until: str | None,
     around: str | None,
     sources: tuple[str, ...],
+    level: str | None,
     run: str | None,
+    arguments: tuple[str, ...] = (),
 ) -> "LineFilter":
     """Return what the options of :func:`lines` mean."""
     from archiver.operations.select import select_runs
@@ -313,4 +329,6 @@ def chosen_lines(
         until=last,
         sources=tuple(SOURCES.index(source) + 1 for source in sources) or None,
         run_ids=None if run is None else select_runs(reader.runs(server_ids), run),
+        # OpenTelemetry has four numbers to a level, the first from 1.
+        level_from=None if level is None else 4 * LEVELS.index(level) + 1,
     )

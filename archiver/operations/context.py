@@ -1,6 +1,6 @@
 """Lines around one, by their place in its server's stream, never by time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from archiver import errors
 from archiver.operations.show import interleave
@@ -45,6 +45,40 @@ def with_gaps(reader: Reader, lines: Sequence[LineRow]) -> Iterator[LineRow | Ga
     first, last = lines[0], lines[-1]
     gaps = reader.gaps_among(first.server_id, first.seq, last.seq)
     return interleave(lines, [gap for gap in gaps if gap.closed_at is None])
+
+
+def around(
+    reader: Reader, hits: Iterable[LineRow], *, before: int, after: int
+) -> Iterator[list[LineRow]]:
+    """
+    Yield hits with their neighbours, those in one list whose neighbours touch.
+
+    Args:
+        reader: The archive.
+        hits: In any order.
+        before: So many lines before each.
+        after: So many behind each.
+
+    Yields:
+        Lines of one server by seq, in the order of their first hits.
+
+    """
+    ordered = sorted(hits, key=lambda hit: (hit.server_id, hit.seq))
+    groups: list[tuple[tuple[int, int, int], list[LineRow]]] = []
+    for hit in ordered:
+        lines = reader.lines_around(hit.server_id, hit.seq, before + 1, after)
+        # One more than asked for: does it touch what came before?
+        groups_last = groups[-1][1] if groups else []
+        if (
+            groups_last
+            and groups_last[-1].server_id == hit.server_id
+            and groups_last[-1].seq >= lines[0].seq
+        ):
+            groups_last += [line for line in lines if line.seq > groups_last[-1].seq]
+            continue
+        is_more = len(lines) > 1 and sum(line.seq < hit.seq for line in lines) > before
+        groups.append(((hit.at, hit.server_id, hit.seq), lines[is_more:]))
+    yield from (lines for _, lines in sorted(groups, key=lambda group: group[0]))
 
 
 def _missing(reader: Reader, server: ServerRow, seq: int) -> errors.UsageError:

@@ -69,13 +69,20 @@ def test_a_mark_behind_the_time_says_how_a_line_is_known(at_kind, flags, mark):
     assert PRINTER.line(LateRow(*row)) == f"1970-01-01 00:00:00.000{mark}^ text\n"
 
 
+def test_what_was_found_is_in_colour():
+    spans = {"text": [(0, 2), (3, 4)]}.__getitem__
+    printer = replace(PRINTER, spans=spans, colour=True)
+    assert "\x1b[91m\x1b[1mte\x1b[0mx\x1b[91m\x1b[1mt\x1b[0m\n" in printer.line(LINE)
+    assert "\x1b" not in replace(printer, colour=False).line(LINE)
+
+
 def test_a_seq_stands_before_the_text():
     printer = replace(PRINTER, names=True, seqs=True)
     assert printer.line(LINE) == "1970-01-01 00:00:00.000  [b] 7 text\n"
 
 
 def test_one_line_can_be_pointed_at_in_a_margin():
-    printer = replace(PRINTER, marked=7)
+    printer = replace(PRINTER, marked=frozenset({(LINE.server_id, 7)}))
     gap = GapRow(1, 1, None, 1, 2, 0, 0, "why", 1, 1, None, None, "a", "b")
     assert printer.line(LINE).startswith("> 1970")
     assert printer.line(LINE._replace(seq=8)).startswith("  1970")

@@ -1,0 +1,283 @@
+"""``archiver search``: find lines."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import click
+
+from archiver import errors
+from archiver.cli import options
+from archiver.cli.options import Command, Invocation, LineStyle
+from archiver.cli.output import tell
+
+if TYPE_CHECKING:
+    from archiver.operations.places import Explanation
+    from archiver.operations.search import Search
+    from archiver.query.nodes import Node
+    from archiver.store.reads import LineFilter, Reader
+    from archiver.store.rows import GapRow, LineRow
+
+_USUAL_COUNT = 100
+_PATIENCE = 1.0  # seconds after which a person sees how far it is
+
+_in_order = attrgetter("at", "server_id", "seq")
+
+
+@dataclass(frozen=True, slots=True)
+class _Hits:
+    """Which hits to print, and how."""
+
+    count: int | None  # None: all
+    reverse: bool
+    before: int  # lines around each
+    after: int
+    style: LineStyle
+    names: bool
+    spans: Callable[[str], Sequence[tuple[int, int]]]
+    environ: Mapping[str, str]
+
+
+@click.command(cls=Command, example="archiver search 'connection lost' -S 2h -C 3")
+@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@options.server_option
+@options.filters
+@click.option(
+    "-F", "--fixed", is_flag=True, help="QUERY is a text to look for as it is, in any case."
+)
+@click.option(
+    "-E", "--regexp", is_flag=True, help="QUERY is one regular expression (RE2); it minds the case."
+)
+@click.option("--case", is_flag=True, help="With -F: mind the case.")
+@click.option(
+    "-n",
+    "--lines",
+    "count",
+    callback=options.read_count,
+    default=str(_USUAL_COUNT),
+    show_default=True,
+    metavar="N|all",
+    help="The newest so many hits, or all.",
+)
+@click.option("--oldest-first", is_flag=True, help="The oldest so many instead.")
+@click.option("-r", "--reverse", is_flag=True, help="Print the newest first.")
+@click.option(
+    "-C",
+    "--context",
+    "both",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="With N lines before and after each hit, as its console printed them.",
+)
+@click.option("-B", "--before", type=click.IntRange(0), metavar="N", help="With N lines before.")
+@click.option("-A", "--after", type=click.IntRange(0), metavar="N", help="With N lines after.")
+@click.option("--count", "only_count", is_flag=True, help="Print only how many hits there are.")
+@click.option("--explain", is_flag=True, help="Say how the query was understood and answered.")
+@click.option("--highlight", metavar="RE", help="Highlight what this finds, too (RE2).")
+@options.follow
+@options.line_format
+@options.pass_invocation
+def search(
+    invocation: Invocation,
+    /,
+    *,
+    words: tuple[str, ...],
+    fixed: bool,
+    regexp: bool,
+    case: bool,
+    count: int | None,
+    oldest_first: bool,
+    reverse: bool,
+    both: int,
+    before: int | None,
+    after: int | None,
+    only_count: bool,
+    explain: bool,
+    highlight: str | None,
+    follow: bool,
+    style: LineStyle,
+    **chosen: object,
+) -> int:
+    r"""
+    Find lines, the newest hits by default, printed oldest first.
+
+    \b
+    connection lost        both words, in any order and case
+    "connection lost"      one after the other
+    diamond* *wolf* st?ve  with wildcards, on one word
+    wolfe~1                but for one wrong letter
+    -chat, NOT chat        without
+    steve OR alex          either; parentheses group
+    /took \d+ms/           a regular expression (RE2)
+    level:error            this level or worse; also source:, run:, server:
+    @name                  a query from [queries] in the configuration
+
+    Whatever else you paste from a console is found as it stands; -F leaves out even
+    the operators. Every hit was checked on the line itself, and lines that are not
+    indexed yet are searched, too: the answer is complete, also for the last second.
+    With --context gaps are shown as in 'archiver logs'. Exits with 1 if nothing was
+    found.
+    """
+    from archiver.cli.queries import hint, read_query
+
+    started = time.perf_counter()
+    hits = _Hits(
+        count=count,
+        reverse=reverse,
+        before=both if before is None else before,
+        after=both if after is None else after,
+        style=style,
+        names=True,
+        spans=lambda _: (),
+        environ=invocation.environ,
+    )
+    _refuse(hits, chosen, follow=follow, only_count=only_count)
+    settings = invocation.settings()
+    node = read_query(
+        words, settings.queries, fixed=fixed, regexp=regexp, case=case, explain=explain
+    )
+    with invocation.reader() as reader:
+        wanted = options.chosen_lines(reader, now=invocation.clock(), zone=style.zone, **chosen)  # type: ignore[arg-type]  # as Click gave them
+        hits = replace(
+            hits,
+            names=wanted.server_ids is None or len(wanted.server_ids) > 1,
+            spans=_spans(node, highlight),
+        )
+        if follow:
+            return _follow(reader, node, wanted, hits)
+        newest = reverse if count is None else not oldest_first
+        found = _start(invocation, reader, node, wanted, newest=newest)
+        if only_count:
+            number = found.count()
+            click.echo(number)
+        else:
+            number = _print(reader, found, hits)
+        for notice in found.explanation.notices:
+            tell(f"Warning: {notice}")
+        if explain:
+            _explain(found.explanation, time.perf_counter() - started)
+        if not number:
+            tell("nothing found")
+            hint(reader, node, wanted)
+            return 1
+    if number == count == _USUAL_COUNT and not only_count:
+        which = "oldest" if oldest_first else "newest"
+        tell(f"the {which} {count} hits; -n all for all")
+    return 0
+
+
+def _refuse(hits: _Hits, chosen: Mapping[str, object], *, follow: bool, only_count: bool) -> None:
+    """Refuse what cannot be meant together."""
+    if follow:
+        options.refuse_end(chosen)
+    given = {
+        "--follow": follow,
+        "--count": only_count,
+        "--context": hits.before or hits.after,
+    }
+    names = [name for name, is_given in given.items() if is_given]
+    if len(names) > 1:
+        raise errors.UsageError(f"{names[0]} contradicts {names[1]}", do="leave one out")
+
+
+def _spans(node: "Node", highlight: str | None) -> Callable[[str], Sequence[tuple[int, int]]]:
+    from archiver.query.matcher import Matcher
+    from archiver.query.nodes import Or
+    from archiver.query.parser import parse_regexp
+
+    if highlight is not None:
+        node = Or((node, parse_regexp(highlight)))
+    return Matcher(node).spans
+
+
+def _start(
+    invocation: Invocation, reader: "Reader", node: "Node", wanted: "LineFilter", *, newest: bool
+) -> "Search":
+    from archiver.index.partitions import Index
+    from archiver.operations.search import Search
+
+    index = Index(invocation.settings().index_dir)
+    watch = _Watch() if sys.stderr.isatty() else lambda _: None
+    return Search(reader, index, node, wanted, newest=newest, watch=watch)
+
+
+class _Watch:
+    """Shows how far a search is that takes its time."""
+
+    def __init__(self) -> None:
+        self._shown = time.monotonic()
+
+    def __call__(self, done: "Explanation") -> None:
+        now = time.monotonic()
+        if now - self._shown > _PATIENCE:
+            self._shown = now
+            share = min(1.0, done.ranges / max(1, done.candidates))
+            told = f"searching: {done.lines:,} lines read, {done.hits:,} hits, {share:.0%}"
+            click.echo(f"\r\x1b[2K{told}\r", nl=False, err=True)
+
+
+def _print(reader: "Reader", found: "Search", hits: _Hits) -> int:
+    """Print hits and return how many there are."""
+    from archiver.cli.listing import print_lines
+
+    rows: Iterator[LineRow] | list[LineRow] = found.hits()
+    has_context = bool(hits.before or hits.after)
+    if hits.count is not None or has_context:
+        rows = sorted(islice(rows, hits.count), key=_in_order, reverse=hits.reverse)
+    if not has_context:
+        shown = print_lines(
+            rows, hits.style, environ=hits.environ, names=hits.names, spans=hits.spans
+        )
+        return found.explanation.hits if shown is None else shown
+    rows = list(rows)
+    print_lines(
+        _with_context(reader, rows, hits),
+        hits.style,
+        environ=hits.environ,
+        names=hits.names,
+        spans=hits.spans,
+        marked=frozenset((row.server_id, row.seq) for row in rows),
+    )
+    return len(rows)
+
+
+def _with_context(
+    reader: "Reader", rows: "list[LineRow]", hits: _Hits
+) -> "Iterator[LineRow | GapRow | None]":
+    from archiver.operations.context import around, with_gaps
+
+    groups = list(around(reader, rows, before=hits.before, after=hits.after))
+    for number, group in enumerate(reversed(groups) if hits.reverse else groups):
+        if number:
+            yield None
+        yield from with_gaps(reader, group)
+
+
+def _follow(reader: "Reader", node: "Node", wanted: "LineFilter", hits: _Hits) -> int:
+    from archiver.cli.listing import print_lines
+    from archiver.cli.waiting import Waiting, tell_if_nothing_records
+    from archiver.operations.follow import follow
+    from archiver.query.literals import literals
+    from archiver.query.matcher import Matcher
+
+    tell_if_nothing_records(reader)
+    wanted = replace(wanted, literals=literals(node))
+    rows = follow(reader, wanted, reader.mark(), wait=Waiting(), keep=Matcher(node).matches)
+    print_lines(
+        rows, hits.style, environ=hits.environ, names=hits.names, spans=hits.spans, follows=True
+    )
+    return 0
+
+
+def _explain(done: "Explanation", seconds: float) -> None:
+    tell(
+        f"index: {done.opened} of {done.partitions} partitions opened, with {done.blocks:,}"
+        f" blocks; {done.unsealed:,} lines are not sealed\n"
+        f"read:  {done.ranges:,} ranges of {done.candidates:,} candidates, {done.lines:,} lines\n"
+        f"time:  {seconds * 1000:,.0f} ms"
+    )
