@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from archiver.operations.search import Search
     from archiver.query.nodes import Node
     from archiver.store.reads import LineFilter, Reader
-    from archiver.store.rows import GapRow, LineRow
+    from archiver.store.rows import GapRow, LineRow, Mark
 
 _USUAL_COUNT = 100
 _PATIENCE = 1.0  # seconds after which a person sees how far it is
@@ -103,7 +103,7 @@ def search(
     style: LineStyle,
     **chosen: object,
 ) -> int:
-    r"""
+    """
     Find lines, the newest hits by default, printed oldest first.
 
     \b
@@ -113,7 +113,7 @@ def search(
     wolfe~1                but for one wrong letter
     -chat, NOT chat        without
     steve OR alex          either; parentheses group
-    /took \d+ms/           a regular expression (RE2)
+    /took [0-9]+ms/        a regular expression (RE2)
     level:error            this level or worse; also source:, run:, server:
     @name                  a query from [queries] in the configuration
 
@@ -122,7 +122,7 @@ def search(
     indexed yet are searched, too: the answer is complete, also for the last second.
     With --context gaps are shown as in 'archiver logs'. Exits with 1 if nothing was
     found.
-    """
+    """  # noqa: D301  # Click's mark for text that keeps its lines
     from archiver.cli.queries import hint, read_query
 
     started = time.perf_counter()
@@ -148,15 +148,16 @@ def search(
             names=wanted.server_ids is None or len(wanted.server_ids) > 1,
             spans=_spans(node, highlight),
         )
-        if follow:
-            return _follow(reader, node, wanted, hits)
         newest = reverse if count is None else not oldest_first
+        mark = reader.mark()
+        wanted = replace(wanted, batch_until=mark.batch)
         found = _start(invocation, reader, node, wanted, newest=newest)
         if only_count:
             number = found.count()
             click.echo(number)
         else:
-            number = _print(reader, found, hits)
+            more = _committed_after(mark, reader, node, wanted) if follow else None
+            number = _print(reader, found, hits, more)
         for notice in found.explanation.notices:
             tell(f"Warning: {notice}")
         if explain:
@@ -221,8 +222,13 @@ class _Watch:
             click.echo(f"\r\x1b[2K{told}\r", nl=False, err=True)
 
 
-def _print(reader: "Reader", found: "Search", hits: _Hits) -> int:
-    """Print hits and return how many there are."""
+def _print(
+    reader: "Reader",
+    found: "Search",
+    hits: _Hits,
+    more: "Iterator[LineRow | GapRow] | None",
+) -> int:
+    """Print hits and *more* that come, if any, and return how many there are."""
     from archiver.cli.listing import print_lines
 
     rows: Iterator[LineRow] | list[LineRow] = found.hits()
@@ -231,7 +237,12 @@ def _print(reader: "Reader", found: "Search", hits: _Hits) -> int:
         rows = sorted(islice(rows, hits.count), key=_in_order, reverse=hits.reverse)
     if not has_context:
         shown = print_lines(
-            rows, hits.style, environ=hits.environ, names=hits.names, spans=hits.spans
+            chain(rows, more or ()),
+            hits.style,
+            environ=hits.environ,
+            names=hits.names,
+            spans=hits.spans,
+            follows=more is not None,
         )
         return found.explanation.hits if shown is None else shown
     rows = list(rows)
@@ -258,20 +269,18 @@ def _with_context(
         yield from with_gaps(reader, group)
 
 
-def _follow(reader: "Reader", node: "Node", wanted: "LineFilter", hits: _Hits) -> int:
-    from archiver.cli.listing import print_lines
+def _committed_after(
+    mark: "Mark", reader: "Reader", node: "Node", wanted: "LineFilter"
+) -> "Iterator[LineRow | GapRow]":
+    """Yield the hits among what is committed from now on; never ends by itself."""
     from archiver.cli.waiting import Waiting, tell_if_nothing_records
     from archiver.operations.follow import follow
     from archiver.query.literals import literals
     from archiver.query.matcher import Matcher
 
     tell_if_nothing_records(reader)
-    wanted = replace(wanted, literals=literals(node))
-    rows = follow(reader, wanted, reader.mark(), wait=Waiting(), keep=Matcher(node).matches)
-    print_lines(
-        rows, hits.style, environ=hits.environ, names=hits.names, spans=hits.spans, follows=True
-    )
-    return 0
+    wanted = replace(wanted, literals=literals(node), batch_until=None)
+    return follow(reader, wanted, mark, wait=Waiting(), keep=Matcher(node).matches)
 
 
 def _explain(done: "Explanation", seconds: float) -> None:

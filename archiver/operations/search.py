@@ -53,7 +53,7 @@ class Search:
         self._wanted = replace(
             wanted,
             server_ids=_servers(reader, node, wanted),
-            batch_until=reader.last_batch(),
+            batch_until=reader.last_batch() if wanted.batch_until is None else wanted.batch_until,
             literals=(*wanted.literals, *literals.literals(node)),
         )
         query = AllOf((narrow.narrow(node), *_facts(wanted)))

@@ -1,8 +1,13 @@
 """Searches as a support person types them."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
+
+from archiver.console.records import Records, StreamState
 
 GAP = "-- gap: at least 12 lines, 14:00:12 to 14:02:40, reconnect after 148 s --"
 STARTING = "2026-11-19 14:00:00.000  [Survival] [14:00:00 INFO]: Starting"
@@ -183,3 +188,24 @@ def test_damaged_index_is_told_and_the_answer_is_whole(archiver, data_dir):
     assert result.out.splitlines() == [JOINED, LEFT]
     assert result.err.startswith("Warning: ")
     assert "archiver index" in result.err
+
+
+def test_a_query_is_followed_from_its_newest_hits_on(open_writer, line):
+    with subprocess.Popen(
+        [sys.executable, "-m", "archiver", "search", "notch", "-n", "1", "-f", "--utc"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == LEFT + "\n"
+        with open_writer() as writer:
+            at = 1_795_096_800_000_000 + 170_000_000
+            lines = [
+                line(2**32 + 65_536 * (2 + n), at + n, text, run_id=2)
+                for n, text in enumerate(("Notch is back", "Steve too", "Hello Notch"))
+            ]
+            writer.commit([Records(1, StreamState(next_seq=2**34), lines=lines)])
+        assert process.stdout.readline().endswith("[Survival] Notch is back\n")
+        assert process.stdout.readline().endswith("[Survival] Hello Notch\n")
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
