@@ -9,8 +9,11 @@ import asyncio
 import logging
 import os
 import sys
+from contextlib import suppress
 
 from archiver.config.settings import Settings
+from archiver.store.partitions import unsealed
+from archiver.store.reads import Reader
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,8 @@ class IndexUpdates:
             "ARCHIVER_DATA_DIR": str(settings.data_dir),
             "ARCHIVER_DATABASE_URL": settings.database_url,
         }
-        self._lines = LEAST  # at the start: what an earlier collector has left
+        self._url = settings.database_url
+        self._lines = 0  # that are not sealed yet, about
         self._enough = asyncio.Event()
 
     def note(self, lines: int) -> None:
@@ -44,7 +48,7 @@ class IndexUpdates:
 
     async def run(self) -> None:
         """Update the index, again and again, until cancelled."""
-        self.note(0)
+        self.note(await asyncio.to_thread(_count_unsealed, self._url))
         while True:
             await self._enough.wait()
             self._enough.clear()
@@ -62,7 +66,8 @@ class IndexUpdates:
         try:
             _, said = await process.communicate()
         except asyncio.CancelledError:
-            process.terminate()
+            with suppress(ProcessLookupError):  # it may have ended by itself
+                process.terminate()
             await process.wait()
             raise
         if process.returncode:
@@ -73,3 +78,11 @@ class IndexUpdates:
             )
         else:
             log.debug("the index is up to date", extra={"action": "index_updated"})
+
+
+def _count_unsealed(url: str) -> int:
+    """Return how many lines earlier collectors have left."""
+    with Reader.open(url) as reader:
+        archive = reader.partitions()
+        left = unsealed(archive.rows(), archive.last_line_id())
+        return sum(last - first + 1 for first, last in left)

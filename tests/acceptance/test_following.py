@@ -5,6 +5,8 @@ import json
 import signal
 from asyncio.subprocess import PIPE, Process
 
+import pytest
+
 PLACES = """
     SELECT s.identifier, l.seq FROM lines l JOIN servers s ON s.id = l.server_id ORDER BY l.id
 """
@@ -20,6 +22,7 @@ async def read_places(process: Process, count: int) -> list[tuple[str, int]]:
     return found
 
 
+@pytest.mark.timeout(100)
 async def test_every_line_is_followed_once_though_collectors_are_killed(
     serving, collect, say, talking
 ):

@@ -64,7 +64,10 @@ async def test_failure_is_told_and_the_next_is_tried(fill, updates, sealed, tmp_
         await running
 
 
-async def test_an_update_ends_with_the_collector(updates, monkeypatch, tmp_path, archive_url):
+async def test_an_update_ends_with_the_collector(
+    updates, monkeypatch, fill, *, tmp_path, archive_url
+):
+    fill(*(("u1", seq, "old") for seq in range(7)))
     monkeypatch.setattr("sys.executable", "/bin/sleep")
     sleeping = IndexUpdates(Settings(data_dir=tmp_path, database_url=archive_url))
     started = []
