@@ -16,7 +16,7 @@ from archiver.operations.places import Explanation, Places, Seen
 from archiver.query import literals, narrow
 from archiver.query.blocks import AllOf, AnyOf, BlockQuery, HasTerm
 from archiver.query.matcher import Matcher
-from archiver.query.nodes import Field, Node, leaves
+from archiver.query.nodes import EVERY_LINE, Field, Node, leaves
 from archiver.query.terms import fact
 from archiver.store.reads import LineFilter, Reader
 from archiver.store.rows import LineRow
@@ -48,7 +48,8 @@ class Search:
         newest: bool = True,
         watch: Callable[[Explanation], None] = lambda _: None,
     ) -> None:
-        self.matcher = Matcher(node)
+        self._matches = Matcher(node).matches
+        self._is_every_line = node == EVERY_LINE
         self._reader = reader
         self._wanted = replace(
             wanted,
@@ -87,30 +88,42 @@ class Search:
                 for line in self._read(each.server_id, first, last):
                     key = (sign * line.at, sign * line.server_id, sign * line.seq)
                     heapq.heappush(found, (key, line))
-            self._watch(self.explanation)
         while found:
             yield heapq.heappop(found)[1]
 
     def count(self) -> int:
         """Return how many hits there are."""
+        for first, last, server_id in self._fresh():
+            place = (server_id, first, last, self._wanted)
+            if self._is_every_line:
+                hits = read = self._reader.count_between(*place)
+            else:
+                rows = self._reader.texts_between(*place)
+                hits, read = sum(map(self._matches, rows)), len(rows)
+            self._note(read, hits)
+        return self.explanation.hits
+
+    def _fresh(self) -> Iterator[tuple[int, int, int]]:
+        """Yield first seq, last seq and server of all that may hold hits, each line once."""
         seen: dict[int, Seen] = {}
         for _, each in self._places:
-            if each is None:
-                continue
-            fresh = seen.setdefault(each.server_id, Seen()).add(each.first_seq, each.last_seq)
-            for first, last in fresh:
-                self._read(each.server_id, first, last)
-            self._watch(self.explanation)
-        return self.explanation.hits
+            if each is not None:
+                of_server = seen.setdefault(each.server_id, Seen())
+                for first, last in of_server.add(each.first_seq, each.last_seq):
+                    yield first, last, each.server_id
 
     def _read(self, server_id: int, first_seq: int, last_seq: int) -> list[LineRow]:
         """Return the hits between two seqs, both included."""
         rows = self._reader.between(server_id, first_seq, last_seq, self._wanted)
-        hits = [row for row in rows if self.matcher.matches(row)]
-        self.explanation.ranges += 1
-        self.explanation.lines += len(rows)
-        self.explanation.hits += len(hits)
+        hits = [row for row in rows if self._matches(row)]
+        self._note(len(rows), len(hits))
         return hits
+
+    def _note(self, read: int, hits: int) -> None:
+        self.explanation.ranges += 1
+        self.explanation.lines += read
+        self.explanation.hits += hits
+        self._watch(self.explanation)
 
 
 def _servers(reader: Reader, node: Node, wanted: LineFilter) -> tuple[int, ...] | None:

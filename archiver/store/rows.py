@@ -41,6 +41,17 @@ class LineRow(NamedTuple):
     server_name: str
 
 
+class TextRow(NamedTuple):
+    """Of a line what a query looks at."""
+
+    text: str
+    source: int
+    run_id: int | None
+    level: int | None
+    identifier: str
+    server_name: str
+
+
 class RunRow(NamedTuple):
     """A run; see ``console.records.Run``."""
 

@@ -22,7 +22,7 @@ from archiver.console.records import (
 )
 from archiver.store import reads
 from archiver.store.reads import LineFilter, Reader
-from archiver.store.rows import CollectorRow, LineRow, ServerRow, StatusRow
+from archiver.store.rows import CollectorRow, LineRow, ServerRow, StatusRow, TextRow
 from archiver.store.writer import Writer
 
 NOW = 1_780_000_000_000_000
@@ -590,3 +590,17 @@ def test_level_or_worse(writer, reader, register, line):
     writer.commit([Records(server, lines=rows, state=StreamState())])
 
     assert [row.seq for row in reader.iter_lines(LineFilter(level_from=13))] == [3, 4]
+
+
+def test_texts_and_counts_are_those_of_the_lines(writer, reader, register, line):
+    server = register(writer, "u1")
+    rows = [line(seq, level=9 if seq % 2 else None) for seq in range(10)]
+    writer.commit([Records(server, lines=rows, state=StreamState())])
+    wanted = LineFilter(level_from=9)
+
+    lines = reader.between(server, 2, 7, wanted)
+    assert [row.seq for row in lines] == [3, 5, 7]
+    assert reader.texts_between(server, 2, 7, wanted) == [
+        TextRow(*(getattr(row, name) for name in TextRow._fields)) for row in lines
+    ]
+    assert reader.count_between(server, 2, 7, wanted) == 3
