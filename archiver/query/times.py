@@ -15,6 +15,7 @@ from functools import lru_cache
 from archiver import errors
 
 SECOND = 1_000_000  # microseconds
+_QUARTER = 900 * SECOND  # clocks are changed at whole multiples of it
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _AROUND = 300 * SECOND  # what --around shows on either side if it does not say
 
@@ -170,6 +171,34 @@ def to_datetime(at: int, zone: tzinfo) -> datetime:
 def from_datetime(moment: datetime) -> int:
     """Return the moment that an aware datetime stands for."""
     return (moment - _EPOCH_START) // timedelta(microseconds=1)
+
+
+def local_time(at: int, zone: tzinfo) -> int:
+    """Return what the clocks of *zone* show at *at*: microseconds since 1970 began there."""
+    offset = to_datetime(at, zone).utcoffset()
+    assert offset is not None  # the zone of an aware datetime
+    return at + offset // timedelta(microseconds=1)
+
+
+def local_moments(local: int, zone: tzinfo) -> tuple[int, ...]:
+    """
+    Return when the clocks of *zone* show *local*, see :func:`local_time`; earliest first.
+
+    Two moments where they are set back. One where they are set forward and never show
+    it: as if they had not been yet.
+    """
+    return tuple(local - offset for offset in _offsets(local // _QUARTER, zone))
+
+
+@lru_cache(maxsize=4096)
+def _offsets(quarter: int, zone: tzinfo) -> tuple[int, ...]:
+    """Return the offsets from UTC that a local quarter of an hour has, as of the moments."""
+    shown = datetime(1970, 1, 1, tzinfo=zone) + timedelta(microseconds=quarter * _QUARTER)
+    found = [
+        (shown.replace(fold=fold).utcoffset() or timedelta()) // timedelta(microseconds=1)
+        for fold in (0, 1)
+    ]
+    return tuple(found) if found[0] > found[1] else (found[0],)
 
 
 def format_time(at: int, zone: tzinfo) -> str:

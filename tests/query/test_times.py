@@ -174,3 +174,24 @@ def test_any_text_is_a_time_or_refused(text, zone):
 def test_anything_that_looks_like_a_time_is_one_or_refused(text, zone):
     with suppress(errors.UsageError):
         times.format_time(times.parse_time(text, now=NOW, zone=zone), zone)
+
+
+@pytest.mark.parametrize(
+    ("shown", "moments"),
+    [
+        ("2026-11-23T12:00:00.5", ["2026-11-23T11:00:00.500000Z"]),
+        ("2026-10-25T02:30", ["2026-10-25T00:30:00.000000Z", "2026-10-25T01:30:00.000000Z"]),
+        ("2026-10-25T03:00", ["2026-10-25T02:00:00.000000Z"]),
+        ("2026-03-29T02:30", ["2026-03-29T01:30:00.000000Z"]),
+        ("1969-12-31T23:59:59", ["1969-12-31T22:59:59.000000Z"]),
+    ],
+    ids=["winter", "twice", "again once", "never", "before the epoch"],
+)
+def test_what_clocks_show_means_one_moment_or_two(shown, moments):
+    local = times.from_datetime(datetime.fromisoformat(shown).replace(tzinfo=UTC))
+    assert [times.format_iso(at) for at in times.local_moments(local, BERLIN)] == moments
+
+
+@given(MOMENTS, ZONES)
+def test_a_moment_is_one_of_those_at_which_clocks_show_its_local_time(at, zone):
+    assert at in times.local_moments(times.local_time(at, zone), zone)
