@@ -240,6 +240,14 @@ class Checks:
         known = {row[0] for row in self._session.rows(sql, (server_id, *ids))}
         return [key for key in ids if key not in known]
 
+    def gap_ranges(self, server_id: int) -> list[tuple[int, int]]:
+        """Return the seqs around each gap of one server, closed ones too, in order."""
+        sql = (
+            "SELECT after_seq, before_seq FROM gaps WHERE server_id = ?"
+            " AND after_seq IS NOT NULL AND before_seq IS NOT NULL ORDER BY after_seq, before_seq"
+        )
+        return [(after, before) for after, before in self._session.rows(sql, (server_id,))]
+
     def runs(self) -> Iterator[CheckedRun]:
         """Yield all runs by id."""
         sql = f"SELECT {', '.join(CheckedRun._fields)} FROM runs WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608  # constants

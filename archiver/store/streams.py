@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from archiver.console.lines import comparison_key, hash_key
-from archiver.console.records import Frame, Gap, Run, StreamState
+from archiver.console.records import Frame, Gap, Run, Source, StreamState
 from archiver.store import writes
 
 TAIL_LINES = 600  # newest stored lines that a replay is compared with
@@ -136,12 +136,17 @@ def _pack(line: TailLine) -> bytes:
 
 
 def _load_tail(connection: Connection, server_id: int) -> list[TailLine]:
-    """Return the newest TAIL_LINES, stored and deleted ones, oldest first."""
+    """
+    Return the newest TAIL_LINES, stored and deleted ones, oldest first.
+
+    Imported lines are none of them: they lie where no replay reaches, most of them
+    below 0, where nothing was recorded.
+    """
     stored = writes.fetch(
         connection,
         "SELECT seq, source, run_id, observed_at, coalesce(raw, text) FROM lines"
-        " WHERE server_id = ? ORDER BY seq DESC LIMIT ?",
-        (server_id, TAIL_LINES),
+        " WHERE server_id = ? AND seq >= 0 AND source <> ? ORDER BY seq DESC LIMIT ?",
+        (server_id, Source.IMPORT, TAIL_LINES),
     )
     packed = writes.fetch(
         connection,

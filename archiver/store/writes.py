@@ -152,7 +152,6 @@ def append(
         counters: From :func:`load_counters`; raised here, saved by the caller.
 
     """
-    number = counters["batch"]
 
     def numbered(counter: str, rows: list[Any]) -> Iterator[tuple[int, Any]]:
         first = counters[counter] + 1
@@ -162,11 +161,7 @@ def append(
     lines = [(of.server_id, line) for of in batch for line in of.lines]
     changes = [(of.server_id, change) for of in batch for change in of.status_changes]
     frames = [(of.server_id, frame) for of in batch for frame in of.frames]
-    insert(
-        connection,
-        _LINES,
-        [(key, server, number, *line) for key, (server, line) in numbered("line", lines)],
-    )
+    append_lines(connection, lines, counters)
     execute(
         connection,
         "UPDATE lines SET run_id = ? WHERE server_id = ? AND seq = ?",
@@ -199,3 +194,13 @@ def append(
         [(key, server, *frame) for key, (server, frame) in numbered("frame", frames)],
     )
     insert(connection, _STATES, [(of.server_id, *_state_values(of.state)) for of in batch])
+
+
+def append_lines(
+    connection: Connection, lines: Sequence[tuple[int, records.Line]], counters: dict[str, int]
+) -> None:
+    """Write lines, each with its server's number, as :func:`append` does; nothing else."""
+    number, first = counters["batch"], counters["line"] + 1
+    counters["line"] += len(lines)
+    rows = [(key, server, number, *line) for key, (server, line) in enumerate(lines, first)]
+    insert(connection, _LINES, rows)

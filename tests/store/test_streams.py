@@ -138,9 +138,9 @@ def kept(line) -> TailLine:
 def test_keys_of_deleted_lines_stay_among_the_rows(writer, register, commit, line, delete):
     server, other = register(writer, "u1"), register(writer, "u2")
     lines = [
-        line(-10),
+        line(10),
         line(20, run_id=2**40, source=2, text="red", raw="\x1b[31mred \r\n"),
-        line(30, source=7),
+        line(30, source=4),
     ]
     commit(writer, server, lines=lines)
     commit(writer, other, lines=lines)
@@ -156,6 +156,16 @@ def test_keys_of_deleted_lines_stay_among_the_rows(writer, register, commit, lin
         kept(line(40)),
     ]
     assert writer.load_stream(other).tail == [kept(stored) for stored in lines]
+
+
+def test_imported_lines_are_nothing_that_a_replay_shows(writer, register, commit, line, delete):
+    server = register(writer)
+    lines = [line(-5, source=7), line(10), line(15, source=7), line(20)]
+    commit(writer, server, lines=lines)
+
+    assert writer.load_stream(server).tail == [kept(lines[1]), kept(lines[3])]
+    delete(server, -9)
+    assert writer.load_stream(server).tail == [gone(lines[1]), gone(lines[3])]
 
 
 def test_keys_are_merged_with_those_of_earlier_deletions(writer, register, commit, line, delete):
