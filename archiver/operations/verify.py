@@ -7,6 +7,7 @@ since. Deleted rows are no fault. Where a fault could also come of a clock that 
 back, the advice says so; what a clock may always do is tolerated.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -276,7 +277,15 @@ class _Lines:
         self.order = Verdict("order", "lines stand in the order in which they were received")
         self.run_order = Verdict("run_order", "lines of two runs are never mixed")
         self.times = Verdict("times", "each time lies between its bounds")
-        self.verdicts = [self.places, self.origins, self.order, self.run_order, self.times]
+        self.imports = Verdict("imports", "imported lines lie before what was recorded, or in gaps")
+        self.verdicts = [
+            self.places,
+            self.origins,
+            self.order,
+            self.run_order,
+            self.times,
+            self.imports,
+        ]
         self._count = self._servers = 0
 
     def begin(self, server_id: int, name: str) -> None:
@@ -288,6 +297,7 @@ class _Lines:
         self._run = 0  # of the last container line that has one
         self._received = _Received()
         self._known: dict[str, set[int]] = {"runs": set(), "connections": set()}
+        self._gaps = deque(self._archive.gap_ranges(server_id))  # that are not passed yet
 
     def receive(self, page: list[PlacedLine]) -> None:
         """Take the next lines of this server."""
@@ -307,6 +317,8 @@ class _Lines:
             if line.source not in _INSERTED:
                 for what, do in self._received.receive(line):
                     self.order.fail(what, self._where(line), do)
+            if line.source == Source.IMPORT:
+                self._check_import(line)
             self._check_times(line)
 
     def end(self) -> None:
@@ -328,6 +340,20 @@ class _Lines:
             for key in self._archive.unknown_of(table, self._server_id, new) if new else ():
                 self.origins.fail(f"{table[:-1]} {key} of a line is not there", self._server)
             self._known[table] = set(ids)
+
+    def _check_import(self, line: PlacedLine) -> None:
+        while self._gaps and self._gaps[0][1] <= line.seq:
+            self._gaps.popleft()
+        is_in_gap = bool(self._gaps) and self._gaps[0][0] < line.seq
+        if line.seq >= 0 and not is_in_gap and not self._is_in_new_gap(line.seq):
+            self.imports.fail("an imported line lies among recorded ones", self._where(line))
+        if line.connection_id is not None:
+            self.imports.fail("an imported line has a connection", self._where(line))
+
+    def _is_in_new_gap(self, seq: int) -> bool:
+        """Ask again: a collector and an import may be at work."""
+        ranges = self._archive.gap_ranges(self._server_id)
+        return any(after < seq < before for after, before in ranges)
 
     def _check_times(self, line: PlacedLine) -> None:
         if line.at_kind == AtKind.OBSERVED and line.at != line.observed_at:

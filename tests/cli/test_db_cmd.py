@@ -58,9 +58,9 @@ def execute(archive: Path, *statements: str) -> None:
 
 def test_an_archive_that_is_whole_is_said_to_be_so_check_by_check(archiver, whole):
     result = archiver("db", "verify")
-    assert (result.code, result.err) == (0, "all 14 checks passed\n")
+    assert (result.code, result.err) == (0, "all 15 checks passed\n")
     lines = result.out.splitlines()
-    assert len(lines) == 14
+    assert len(lines) == 15
     assert all(line.startswith("ok      ") for line in lines)
     assert "ok      places: each of 5 lines of 2 servers has a place of its own" in lines
 
@@ -69,7 +69,7 @@ def test_a_fault_is_told_with_where_it_is_and_what_to_do_and_exit_code_7(archive
     execute(whole, "UPDATE gaps SET lower = -1", "UPDATE streams SET next_seq = 0")
     result = archiver("db", "verify")
     assert result.code == 7
-    assert result.err.startswith("Error: 2 of 14 checks failed\n  where: /")
+    assert result.err.startswith("Error: 2 of 15 checks failed\n  where: /")
     failed = [line for line in result.out.splitlines() if not line.startswith("ok ")]
     assert failed[:2] == [
         "FAILED  gaps: gap 1 misses at least -1, likely ?, at most ? lines (and 1 more)",
@@ -84,7 +84,7 @@ def test_programs_get_one_object_for_each_check(archiver, whole):
     execute(whole, "UPDATE gaps SET lower = -1 WHERE id = 1")
     result = archiver("db", "verify", "-o", "ndjson")
     rows = {row["check"]: row for row in map(json.loads, result.out.splitlines())}
-    assert (result.code, len(rows)) == (7, 14)
+    assert (result.code, len(rows)) == (7, 15)
     assert rows["frames"] == {
         "check": "frames",
         "ok": True,
@@ -107,7 +107,7 @@ def test_names_of_strangers_do_not_act_on_the_terminal(archiver, whole, terminal
 def test_a_bar_is_for_terminals_and_leaves_nothing_behind(archiver, whole, terminal):
     result = archiver("db", "verify")
     assert "[####################] 100%  lines at their places" in result.err
-    assert result.err.endswith("\r\x1b[2Kall 14 checks passed\n")
+    assert result.err.endswith("\r\x1b[2Kall 15 checks passed\n")
     assert max(map(len, result.err.split("\r\x1b[2K"))) < 80
     assert "\r" not in result.out
 

@@ -49,6 +49,7 @@ CHECKS = [
     "order",
     "run_order",
     "times",
+    "imports",
     "runs",
     "gaps",
     "status",
@@ -291,6 +292,14 @@ BROKEN = {
     "a replayed line before it can have been printed": (
         f"UPDATE lines SET at = earliest_at - 100000 WHERE seq = {NEW[0]}",
         ("times", "a replayed line is dated 0.1 s earlier than it can have been printed"),
+    ),
+    "an imported line among recorded ones": (
+        f"UPDATE lines SET source = 7, connection_id = NULL, run_id = NULL WHERE seq = {OLD[2]}",
+        ("imports", "an imported line lies among recorded ones"),
+    ),
+    "an imported line that came through a connection": (
+        f"UPDATE lines SET source = 7, run_id = NULL WHERE seq = {OLD[0] + STEP // 2}",
+        ("imports", "an imported line has a connection"),
     ),
     "a run ends before it begins": (
         f"UPDATE runs SET ended_at = {NOW + 15 * SECOND} WHERE id = 2",
