@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ COMMANDS = {
         "demo": "Show the archiver at work, with a simulated panel.",
         "setup": "Ask for a panel and a key, test them, write the configuration.",
         "ingest": "Record the consoles of all configured servers.",
+        "import": "Put log files into a server's history, at their places in time.",
     },
     "Read": {
         "status": "Show whether recording works, and how each server stands.",
@@ -65,7 +67,8 @@ class _Archiver(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         module = import_module(f"archiver.cli.{cmd_name}_cmd")
-        command: click.Command = getattr(module, cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # Click's signature
