@@ -152,6 +152,8 @@ def search(
         mark = reader.mark()
         wanted = replace(wanted, batch_until=mark.batch)
         found = _start(invocation, reader, node, wanted, newest=newest)
+        if found.reads_all:
+            tell("nothing in this query can be looked up: all lines are read, one after the other")
         if only_count:
             number = found.count()
             click.echo(number)

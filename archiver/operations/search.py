@@ -14,7 +14,7 @@ from dataclasses import replace
 from archiver.index.partitions import Index
 from archiver.operations.places import Explanation, Places, Seen
 from archiver.query import literals, narrow
-from archiver.query.blocks import AllOf, AnyOf, BlockQuery, HasTerm
+from archiver.query.blocks import EVERY, AllOf, AnyOf, BlockQuery, HasTerm
 from archiver.query.matcher import Matcher
 from archiver.query.nodes import EVERY_LINE, Field, Node, leaves
 from archiver.query.terms import fact
@@ -57,7 +57,9 @@ class Search:
             batch_until=reader.last_batch() if wanted.batch_until is None else wanted.batch_until,
             literals=(*wanted.literals, *literals.literals(node)),
         )
-        query = AllOf((narrow.narrow(node), *_facts(wanted)))
+        narrowed = narrow.narrow(node)
+        self.reads_all = narrowed == EVERY and node != EVERY_LINE  # the index cannot help
+        query = AllOf((narrowed, *_facts(wanted)))
         self._places = Places(reader.partitions(), index, query, self._wanted, newest=newest)
         self._newest = newest
         self._watch = watch

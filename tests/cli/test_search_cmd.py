@@ -107,6 +107,20 @@ def test_explain_says_what_was_done(archiver):
 
 
 @pytest.mark.parametrize(
+    ("query", "is_told"),
+    [
+        ("NOT notch", True),
+        ("/[a-z]+/", True),
+        ("*", False),
+        ("notch", False),
+        ("level:info", False),
+    ],
+)
+def test_a_query_that_the_index_cannot_help_with_says_so(archiver, query, is_told):
+    assert ("all lines are read" in archiver("search", query).err) is is_told
+
+
+@pytest.mark.parametrize(
     ("query", "hint"),
     [
         (["nobody"], "words are matched whole"),
