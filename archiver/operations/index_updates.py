@@ -35,6 +35,7 @@ class IndexUpdates:
             **os.environ,
             "ARCHIVER_DATA_DIR": str(settings.data_dir),
             "ARCHIVER_DATABASE_URL": settings.database_url,
+            "ARCHIVER_CONFIG": str(settings.file or ""),
         }
         self._url = settings.database_url
         self._lines = 0  # that are not sealed yet, about
