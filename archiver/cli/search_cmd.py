@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from operator import attrgetter
@@ -12,6 +12,7 @@ import click
 
 from archiver import errors
 from archiver.cli import options
+from archiver.cli.bars import Ticker
 from archiver.cli.options import Command, Invocation, LineStyle
 from archiver.cli.output import tell
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from archiver.store.rows import GapRow, LineRow, Mark
 
 _USUAL_COUNT = 100
-_PATIENCE = 1.0  # seconds after which a person sees how far it is
 
 _in_order = attrgetter("at", "server_id", "seq")
 
@@ -141,7 +141,7 @@ def search(
     node = read_query(
         words, settings.queries, fixed=fixed, regexp=regexp, case=case, explain=explain
     )
-    with invocation.reader() as reader:
+    with invocation.reader() as reader, Ticker() as ticker:
         wanted = options.chosen_lines(reader, now=invocation.clock(), zone=style.zone, **chosen)  # type: ignore[arg-type]  # as Click gave them
         hits = replace(
             hits,
@@ -151,15 +151,16 @@ def search(
         newest = reverse if count is None else not oldest_first
         mark = reader.mark()
         wanted = replace(wanted, batch_until=mark.batch)
-        found = _start(invocation, reader, node, wanted, newest=newest)
+        found = _start(invocation, reader, node, wanted, ticker, newest=newest)
         if found.reads_all:
             tell("nothing in this query can be looked up: all lines are read, one after the other")
         if only_count:
             number = found.count()
+            ticker.end()
             click.echo(number)
         else:
             more = _committed_after(mark, reader, node, wanted) if follow else None
-            number = _print(reader, found, hits, more)
+            number = _print(reader, found, hits, more, ticker)
         for notice in found.explanation.notices:
             tell(f"Warning: {notice}")
         if explain:
@@ -199,29 +200,33 @@ def _spans(node: "Node", highlight: str | None) -> Callable[[str], Sequence[tupl
 
 
 def _start(
-    invocation: Invocation, reader: "Reader", node: "Node", wanted: "LineFilter", *, newest: bool
+    invocation: Invocation,
+    reader: "Reader",
+    node: "Node",
+    wanted: "LineFilter",
+    ticker: Ticker,
+    *,
+    newest: bool,
 ) -> "Search":
     from archiver.index.partitions import Index
     from archiver.operations.search import Search
 
     index = Index(invocation.settings().index_dir)
-    watch = _Watch() if sys.stderr.isatty() else lambda _: None
+
+    def watch(done: "Explanation") -> None:
+        share = done.passed / max(1, done.within)
+        ticker.show(f"searching: {done.lines:,} lines read, {done.hits:,} hits, {share:.0%}")
+
     return Search(reader, index, node, wanted, newest=newest, watch=watch)
 
 
-class _Watch:
-    """Shows how far a search is that takes its time."""
-
-    def __init__(self) -> None:
-        self._shown = time.monotonic()
-
-    def __call__(self, done: "Explanation") -> None:
-        now = time.monotonic()
-        if now - self._shown > _PATIENCE:
-            self._shown = now
-            share = min(1.0, done.ranges / max(1, done.candidates))
-            told = f"searching: {done.lines:,} lines read, {done.hits:,} hits, {share:.0%}"
-            click.echo(f"\r\x1b[2K{told}\r", nl=False, err=True)
+def _unticked(rows: "Iterable[LineRow]", ticker: Ticker) -> "Iterator[LineRow]":
+    """Yield *rows*, without the ticker as soon as they come to its terminal."""
+    for row in rows:
+        if sys.stdout.isatty():
+            ticker.end()
+        yield row
+    ticker.end()
 
 
 def _print(
@@ -229,14 +234,16 @@ def _print(
     found: "Search",
     hits: _Hits,
     more: "Iterator[LineRow | GapRow] | None",
+    ticker: Ticker,
 ) -> int:
     """Print hits and *more* that come, if any, and return how many there are."""
     from archiver.cli.listing import print_lines
 
-    rows: Iterator[LineRow] | list[LineRow] = found.hits()
+    rows: Iterable[LineRow] = found.hits()
     has_context = bool(hits.before or hits.after)
     if hits.count is not None or has_context:
         rows = sorted(islice(rows, hits.count), key=_in_order, reverse=hits.reverse)
+    rows = _unticked(rows, ticker)
     if not has_context:
         shown = print_lines(
             chain(rows, more or ()),

@@ -35,6 +35,8 @@ class Explanation:
     partitions: int = 0  # in the time that was asked for
     opened: int = 0
     blocks: int = 0  # in the partitions that were opened
+    within: int = 0  # lines in that time and, in the same partitions, beside it
+    passed: int = 0  # of them, that were read or need not be
     unsealed: int = 0  # lines that no usable partition holds
     candidates: int = 0  # ranges that may hold a hit
     ranges: int = 0  # of them, read; some of them together
@@ -89,14 +91,18 @@ class Places:
             heapq.heappush(waiting, (sign * at, next(ties), what))
 
         for part in self._parts():
+            self.explanation.within += part.lines
             wait(part.latest_at if self._newest else part.earliest_at, part)
         while waiting:
             key, _, what = heapq.heappop(waiting)
             if isinstance(what, RangeRow):
+                self.explanation.passed += what.lines
                 yield Place(sign * key, what)
                 continue
             yield Place(sign * key, None)  # whoever has enough need not open it
-            for each in join(self._expand(what), newest=self._newest):
+            ranges = list(self._expand(what))
+            self.explanation.passed += what.lines - sum(each.lines for each in ranges)
+            for each in join(ranges, newest=self._newest):
                 wait(each.latest_at if self._newest else each.earliest_at, each)
 
     def _parts(self) -> Iterator["_Part"]:
@@ -154,6 +160,11 @@ class _Part(NamedTuple):
     earliest_at: int
     latest_at: int
     row: PartitionRow | None  # None: they are not sealed
+
+    @property
+    def lines(self) -> int:
+        """How many there are, if none was deleted."""
+        return self.last_id - self.first_id + 1
 
 
 def join(ranges: Iterable[RangeRow], *, newest: bool) -> Iterator[RangeRow]:

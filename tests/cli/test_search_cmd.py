@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from archiver.cli import bars
 from archiver.console.records import Records, StreamState
 
 GAP = "-- gap: at least 12 lines, 14:00:12 to 14:02:40, reconnect after 148 s --"
@@ -202,6 +203,24 @@ def test_damaged_index_is_told_and_the_answer_is_whole(archiver, data_dir):
     assert result.out.splitlines() == [JOINED, LEFT]
     assert result.err.startswith("Warning: ")
     assert "archiver index" in result.err
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    "options", [["--count"], ["-n", "all"], ["-n", "1"], ["-C", "1"], ["--since", "2020-01-01"]]
+)
+def test_progress_is_wiped_before_anything_else_is_told(archiver, monkeypatch, options):
+    command = ("search", "notch", *options, "--utc", "--no-pager")
+    monkeypatch.setattr(sys, "stderr", sys.stdout)
+    plain = archiver(*command).out
+    monkeypatch.setattr(bars, "_PATIENCE", -1)
+
+    pieces = archiver(*command).out.split("\r\x1b[2K")
+
+    shown = [piece for piece in pieces if piece.endswith("\r")]
+    assert shown
+    assert all(piece.startswith("searching: ") for piece in shown)
+    assert "".join(piece for piece in pieces if piece not in shown) == plain
 
 
 def test_a_query_is_followed_from_its_newest_hits_on(open_writer, line):

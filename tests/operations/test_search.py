@@ -130,6 +130,25 @@ def test_newest_hits_are_there_before_the_rest_is_read(fill, seal, search):
     assert found.explanation.lines <= 256
 
 
+@pytest.mark.parametrize("query", ["lost", "7", "missing"])
+def test_progress_rises_until_all_is_passed(fill, seal, reader, index_dir, query):
+    for first in range(0, 6_000, 2_000):
+        fill(*(("u1", seq, f"lost {seq % 9}") for seq in range(first, first + 2_000)))
+        seal()
+    fill(*(("u2", seq, "lost") for seq in range(6_000, 6_500)))
+    passed = []
+
+    def watch(done):
+        assert done.within == 6_500
+        passed.append(done.passed)
+
+    search = Search(reader, Index(index_dir), parse(query), LineFilter(), watch=watch)
+    list(search.hits())
+
+    assert passed == sorted(passed)
+    assert search.explanation.passed == search.explanation.within == 6_500
+
+
 def test_rare_word_opens_few_blocks(fill, seal, search):
     fill(*(("u1", seq, "needle" if seq % 1_000 == 7 else f"hay {seq}") for seq in range(5_000)))
     seal()
