@@ -140,8 +140,8 @@ def verify(invocation: Invocation, /, *, full: bool) -> None:
     Compare the index with the archive.
 
     Looks whether the files are as they were written, and whether lines are found by
-    each of their words: a thousand of them, or with --full all, about a minute for
-    ten million. Exits with 7 if something is wrong.
+    each of their words: a thousand of them, or with --full all, which takes about a
+    minute for each million. Exits with 7 if something is wrong.
     """
     from archiver.operations.verify_index import verify_index
 

@@ -249,7 +249,8 @@ class Reader:
 
         """
         if after is not None:
-            return list(islice(self._committed_after(after, wanted), limit))
+            size = min(WINDOW, max(8, limit))
+            return list(islice(self._committed_after(after, wanted, size), limit))
         server_ids = self._server_ids(wanted)
         # A filter that lets little through makes the windows grow.
         size = min(WINDOW, max(8, 2 * limit // max(1, len(server_ids))))
@@ -342,12 +343,16 @@ class Reader:
             return wanted.server_ids
         return tuple(row[0] for row in self._session.rows("SELECT id FROM servers ORDER BY id"))
 
-    def _committed_after(self, after: int, wanted: LineFilter) -> Iterator[LineRow]:
+    def _committed_after(self, after: int, wanted: LineFilter, size: int) -> Iterator[LineRow]:
+        """Yield lines in order of commit, in windows of *size* ids, then twice as many."""
         newest = self._counter("line")
-        for first in range(after + 1, newest + 1, WINDOW):
+        while after < newest:
+            last = min(after + size, newest)
             where = self._filtered(wanted).among("+t.server_id", wanted.server_ids)
-            where.add("t.id BETWEEN ? AND ?", first, min(first + WINDOW - 1, newest))
+            where.add("t.id BETWEEN ? AND ?", after + 1, last)
             yield from self._of_servers(LineRow, "lines", where, "t.id")
+            after = last
+            size = min(2 * size, WINDOW)
 
     def _merged(
         self, server_ids: Sequence[int], wanted: LineFilter, scan: "_Scan"

@@ -222,6 +222,25 @@ def test_follower_gets_every_line_once_in_order_of_commit(writer, reader, server
     ]
 
 
+def test_whoever_wants_few_lines_does_not_wait_for_many(writer, reader, servers, line, monkeypatch):
+    writer.commit([Records(servers[0], StreamState(), [line(seq) for seq in range(1_000)])])
+    sizes = []
+    real = reader._session.rows
+
+    def rows(sql, parameters=()):
+        found = real(sql, parameters)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(reader._session, "rows", rows)
+
+    (found,) = reader.lines(LineFilter(), after=500, limit=1)
+    assert found.id == 501
+    assert max(sizes) <= 8
+
+    assert len(reader.lines(LineFilter(), after=0, limit=1_000)) == 1_000
+
+
 def test_listing_leaves_out_what_is_committed_after_it_began(
     writer, reader, servers, line, monkeypatch
 ):
