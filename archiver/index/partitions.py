@@ -6,6 +6,7 @@ another name, flushed to the disk, and renamed; the caller names it in SQL after
 What SQL does not name is left from a process that was killed, and swept.
 """
 
+import os
 import re
 import shutil
 import tempfile
@@ -173,6 +174,12 @@ def remove(index_dir: Path, directory: str) -> None:
             shutil.rmtree(folder)
     except OSError as exc:
         raise files.unavailable(f"the index cannot be removed: {exc.strerror}", folder) from exc
+
+
+def retire(index_dir: Path, directory: str, now: int) -> None:
+    """Let a partition that is named no more be swept as if it had been made *now*."""
+    with suppress(OSError):  # it is damaged, or somebody else's: nobody reads it
+        os.utime(index_dir / directory, ns=(now * 1_000, now * 1_000))
 
 
 def sweep(index_dir: Path, keep: Collection[str], older_than: int) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LARGEST = 1_000_000  # lines of a partition
 _FAN = 4  # neighbours that are worth to be one
-_LINGER = 3_600_000_000  # microseconds that files stay that are named no more: some still read them
+_LINGER = 3_600_000_000  # microseconds that files stay that are named no more: some read them
 _LOOK = 0.2  # seconds between two looks at how far the workers are
 
 Watch = Callable[[int, int], None]  # lines that were sealed, and all that are to be
@@ -168,6 +168,7 @@ class Sealer:
     def _seal(self, ranges: Sequence[_Range], *, workers: int = 1) -> int:
         """Seal *ranges*, naming each as soon as it is written; return their lines."""
         total = sum(each.last_id - each.first_id + 1 for each in ranges)
+        named = {row.id: row.directory for row in self._partitions.rows()}
         lines = 0
         for done in self._written(ranges, total, min(workers, len(ranges))):
             files, replaced = done
@@ -183,6 +184,8 @@ class Sealer:
                 files=json.dumps(files.files),
                 created_at=self._clock(),
             )
+            for key in replaced:
+                index.retire(self._index_dir, named[key], self._clock())
             store.replace(self._database, row, replaced)
             lines += files.lines
         return lines

@@ -13,7 +13,7 @@ import pytest
 from archiver import errors
 from archiver.index import files
 from archiver.index.blocks import BlockRange, SealedLine, seal_blocks
-from archiver.index.partitions import Index, remove, sweep, write_partition
+from archiver.index.partitions import Index, remove, retire, sweep, write_partition
 from archiver.query.blocks import EVERY, HasTerm
 
 LATER = 1 << 60  # microseconds: long after any test
@@ -192,6 +192,15 @@ def test_a_sweep_takes_what_sql_does_not_name_unless_it_is_new(index_dir, write,
         "lost+found",
     ]
     assert sweep(index_dir / "nowhere", [], LATER) == []
+
+
+def test_what_is_named_no_more_is_swept_as_if_it_was_made_then(index_dir, write, some_lines):
+    made = write(some_lines)
+    then = 2_000_000_000_000_000
+    retire(index_dir, made.directory, then)
+    assert sweep(index_dir, [], older_than=then) == []
+    assert sweep(index_dir, [], older_than=then + 1) == [made.directory]
+    retire(index_dir, made.directory, then)  # gone: no error
 
 
 def test_who_has_opened_a_partition_can_ask_it_after_its_removal(index_dir, write, some_lines):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver import errors
+from archiver.index.partitions import Index
 from archiver.operations import seal as sealing
 from archiver.operations.seal import find_neighbours
 from archiver.operations.verify_index import verify_index
@@ -148,9 +149,8 @@ def test_one_process_at_a_time_changes_the_index(writer, open_sealer, seal):
 
 
 def test_files_that_nobody_names_are_swept_when_nobody_can_read_them(
-    fill, seal, index_dir, *, monkeypatch, now, complete
+    fill, seal, index_dir, *, complete
 ):
-    monkeypatch.setattr(sealing, "_LINGER", 0)
     for number in range(5):
         fill(*numbered(10, 10 * number))
         seal()
@@ -160,6 +160,23 @@ def test_files_that_nobody_names_are_swept_when_nobody_can_read_them(
     seal()
     assert len([path for path in index_dir.iterdir() if path.is_dir()]) == 2
     assert complete() == 50
+
+
+def test_a_search_goes_on_with_files_that_were_replaced_long_after_they_were_made(
+    fill, seal, open_sealer, reader, index_dir, *, now
+):
+    fill(*numbered(10))
+    seal()
+    (row,) = reader.partitions().rows()
+    long_ago = (now - 48 * 3_600_000_000) * 1_000
+    os.utime(index_dir / row.directory, ns=(long_ago, long_ago))
+
+    with open_sealer() as sealer:
+        sealer.rebuild()
+    seal()  # sweeps
+
+    assert [each.id for each in reader.partitions().rows()] != [row.id]
+    Index(index_dir).open(row.directory, row.described()).close()
 
 
 UPDATE = """
