@@ -20,12 +20,12 @@ Described = dict[str, tuple[int, int]]  # name to size and CRC-32
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")  # Linux: another one after each boot
 _PIECE = 1 << 20  # bytes
-_DO = "run 'archiver index rebuild'"
+_MEND = "run 'archiver index update'"
 
 
-def unavailable(what: str, where: Path) -> errors.IndexUnavailableError:
+def unavailable(what: str, where: Path, do: str = _MEND) -> errors.IndexUnavailableError:
     """Return the error that says so, and what to do."""
-    return errors.IndexUnavailableError(what, where=str(where), do=_DO)
+    return errors.IndexUnavailableError(what, where=str(where), do=do)
 
 
 def make_durable(folder: Path) -> Described:
@@ -48,6 +48,22 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def check_directory(index_dir: Path) -> None:
+    """
+    Prove that nobody else can change what is in the directory of the index.
+
+    Raises:
+        IndexUnavailableError: Somebody can; no update mends that.
+        OSError: It cannot be looked at.
+
+    """
+    try:
+        _check_owner(index_dir, index_dir.stat(), stat.S_ISDIR)
+    except errors.IndexUnavailableError as exc:
+        do = "let only this user own and write it (chown, chmod go-w)"
+        raise unavailable(exc.what, index_dir, do) from None
+
+
 def check(folder: Path, described: Mapping[str, tuple[int, int]]) -> None:
     """
     Prove that *folder* holds the files that were described, and nothing else.
@@ -57,7 +73,7 @@ def check(folder: Path, described: Mapping[str, tuple[int, int]]) -> None:
 
     """
     try:
-        _check_owner(folder.parent, folder.parent.stat(), stat.S_ISDIR)
+        check_directory(folder.parent)
         _check_owner(folder, folder.lstat(), stat.S_ISDIR)
         found = {path.name: path for path in sorted(folder.iterdir())}
         if found.keys() != described.keys():

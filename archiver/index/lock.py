@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from archiver import errors
+from archiver.index import files
 
 _FILE_NAME = "update.lock"
 
@@ -19,7 +20,8 @@ class UpdateLock:
         index_dir: Made where it is not there, for its owner alone.
 
     Raises:
-        IndexUnavailableError: Another process holds it, or the directory refuses.
+        IndexUnavailableError: Another process holds it, the directory refuses, or another
+            user could change it: what is made there would not be read.
 
     """
 
@@ -27,6 +29,7 @@ class UpdateLock:
         path = index_dir / _FILE_NAME
         try:
             index_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.check_directory(index_dir)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as exc:
             raise errors.IndexUnavailableError(

@@ -24,3 +24,13 @@ def test_place_that_cannot_be_a_directory_is_told(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(errors.IndexUnavailableError, match="cannot be written"):
         UpdateLock(tmp_path / "file" / "index")
+
+
+def test_directory_that_others_can_change_is_not_written(tmp_path):
+    index_dir = tmp_path / "index"
+    UpdateLock(index_dir).release()
+    index_dir.chmod(0o777)
+    with pytest.raises(errors.IndexUnavailableError, match="other users can change it") as caught:
+        UpdateLock(index_dir)
+    assert caught.value.where == str(index_dir)
+    assert "chmod go-w" in str(caught.value.do)
