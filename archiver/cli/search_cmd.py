@@ -161,8 +161,7 @@ def search(
         else:
             more = _committed_after(mark, reader, node, wanted) if follow else None
             number = _print(reader, found, hits, more, ticker)
-        for notice in found.explanation.notices:
-            tell(f"Warning: {notice}")
+        _warn(found.explanation.unusable)
         if explain:
             _explain(found.explanation, time.perf_counter() - started)
         if not number:
@@ -290,6 +289,13 @@ def _committed_after(
     tell_if_nothing_records(reader)
     wanted = replace(wanted, literals=literals(node), batch_until=None)
     return follow(reader, wanted, mark, wait=Waiting(), keep=Matcher(node).matches)
+
+
+def _warn(unusable: "Sequence[errors.IndexUnavailableError]") -> None:
+    if unusable:
+        tell(f"Warning: lines were read without the index, which takes longer: {unusable[0]}")
+    if len(unusable) > 1:
+        tell(f"  {len(unusable)} parts of the index could not be used; this is the first")
 
 
 def _explain(done: "Explanation", seconds: float) -> None:

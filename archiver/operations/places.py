@@ -42,7 +42,7 @@ class Explanation:
     ranges: int = 0  # of them, read; some of them together
     lines: int = 0  # read and checked
     hits: int = 0
-    notices: list[str] = field(default_factory=list)  # for a person: what was slower than usual
+    unusable: list[errors.IndexUnavailableError] = field(default_factory=list)  # partitions
 
 
 class Place(NamedTuple):
@@ -127,7 +127,7 @@ class Places:
                         self._query, wanted.server_ids, wanted.since, wanted.until
                     )
             except errors.IndexUnavailableError as exc:
-                self._notice(exc)
+                self.explanation.unusable.append(exc)
             else:
                 self.explanation.opened += 1
                 self.explanation.blocks += row.blocks
@@ -146,10 +146,6 @@ class Places:
     def _in_time(self, earliest_at: int, latest_at: int) -> bool:
         since, until = self._wanted.since, self._wanted.until
         return (since is None or latest_at >= since) and (until is None or earliest_at < until)
-
-    def _notice(self, exc: errors.IndexUnavailableError) -> None:
-        notice = f"{exc.what}: its lines are read from the archive, which takes longer"
-        self.explanation.notices.append(f"{notice}\n  where: {exc.where}\n  do:    {exc.do}")
 
 
 class _Part(NamedTuple):

@@ -195,14 +195,21 @@ def test_a_hostile_name_reaches_no_terminal(archiver, evil):
     assert not any(char in result.out for char in "\x1b\u202e\x9b\u2028")
 
 
-def test_damaged_index_is_told_and_the_answer_is_whole(archiver, data_dir):
+def test_damaged_index_is_told_once_and_the_answer_is_whole(archiver, data_dir, open_writer, line):
+    archiver("index", "update")
+    with open_writer() as writer:
+        later = line(2**33, 1_795_096_800_000_000, "Alex left")
+        writer.commit([Records(1, StreamState(next_seq=2**34), lines=[later])])
     archiver("index", "update")
     for path in (data_dir / "index").glob("*/*"):
         path.write_bytes(b"")
+
     result = archiver("search", "notch", "--utc")
+
     assert result.out.splitlines() == [JOINED, LEFT]
-    assert result.err.startswith("Warning: ")
-    assert "archiver index" in result.err
+    assert result.err.startswith("Warning: lines were read without the index")
+    assert result.err.count("where: ") == 1
+    assert "do:    run 'archiver index update'\n  2 parts of the index" in result.err
 
 
 @pytest.mark.usefixtures("terminal")

@@ -179,12 +179,12 @@ def test_damaged_index_is_told_and_changes_no_answer(fill, seal, search, index_d
     found = search("599")
 
     assert [row.seq for row in found.hits()] == [599]
-    (notice,) = found.explanation.notices
-    assert "its lines are read from the archive" in notice
+    (unusable,) = found.explanation.unusable
+    assert unusable.do == "run 'archiver index update'"
     assert seal().mended == 1
     mended = search("599")
     assert [row.seq for row in mended.hits()] == [599]
-    assert mended.explanation.notices == []
+    assert mended.explanation.unusable == []
 
 
 def test_lines_that_come_during_a_search_are_not_in_it(fill, search):
