@@ -35,6 +35,7 @@ def status(invocation: Invocation, /, *, kind: str, utc: bool, tz: str | None) -
     What is not sealed yet is searched all the same, line by line.
     """
     from archiver.cli.tables import moment, print_table
+    from archiver.operations.seal import damaged
     from archiver.store.partitions import unsealed
 
     settings = invocation.settings()
@@ -63,10 +64,15 @@ def status(invocation: Invocation, /, *, kind: str, utc: bool, tz: str | None) -
     lines = sum(row.lines for row in rows)
     size = sum(size for row in rows for size, _ in row.described().values())
     waiting = sum(end - begin + 1 for begin, end in unsealed(rows, last))
-    told = f"{lines:,} lines are sealed in {len(rows)} partitions, {waiting:,} are not yet"
+    told = f"{lines:,} lines are sealed in {_partitions(len(rows))}, {waiting:,} are not yet"
     if lines:
         told += f"; {size / 1e6:,.1f} MB, {size / lines:.1f} bytes a line"
     tell(f"{told}\nwhere: {settings.index_dir}")
+    if spoilt := len(list(damaged(settings.index_dir, rows))):
+        tell(
+            f"Warning: {_partitions(spoilt)} cannot be used, which makes searches slower:"
+            " run 'archiver index update'"
+        )
     return 0
 
 
@@ -150,19 +156,22 @@ def verify(invocation: Invocation, /, *, full: bool) -> None:
         found = verify_index(reader, settings.index_dir, full=full, watch=watch)
     if found.faults:
         raise errors.CheckFailedError(
-            f"{len(found.faults)} faults in the index; the first: {found.faults[0]}",
+            f"the index has faults, {len(found.faults)} in all; the first: {found.faults[0]}",
             where=str(settings.index_dir),
             do="run 'archiver index update', which mends what is damaged, and verify again; "
             "if that does not help, 'archiver index rebuild'. Searches stay right meanwhile "
             "where files are damaged",
         )
-    tell(
-        f"{found.lines:,} lines are found by each of their words, in {found.partitions} partitions"
-    )
+    told = _partitions(found.partitions)
+    tell(f"{found.lines:,} lines are found by each of their words, in {told}")
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _partitions(count: int, kind: str = "") -> str:
+    return f"{count} {kind}partition{'s' * (count != 1)}"
 
 
 def _describe(done: "Sealed") -> str:
@@ -170,5 +179,5 @@ def _describe(done: "Sealed") -> str:
     if done.again:
         told += f", {done.again:,} sealed again"
     if done.mended:
-        told += f", {done.mended} damaged partitions mended"
+        told += f", {_partitions(done.mended, 'damaged ')} mended"
     return told

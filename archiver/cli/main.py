@@ -182,9 +182,10 @@ def _from_click(exc: click.ClickException) -> errors.UsageError:
     message = exc.format_message().rstrip(".")
     context = exc.ctx if isinstance(exc, click.UsageError) else None
     path = "archiver" if context is None else context.command_path
-    return errors.UsageError(
-        message[:1].lower() + message[1:], where=path, do=f"run '{path} --help'"
-    )
+    do = f"run '{path} --help'"
+    if isinstance(exc, click.NoSuchOption) and path == "archiver search":
+        do += f"; what begins with - is found by {path} -F -- '-text'"
+    return errors.UsageError(message[:1].lower() + message[1:], where=path, do=do)
 
 
 def run() -> None:

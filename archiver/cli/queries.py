@@ -68,11 +68,23 @@ def _find(match: re.Match[str], saved: Mapping[str, str]) -> str:
 
 def hint(reader: "Reader", node: "Node", wanted: "LineFilter") -> None:
     """Say what may be the reason that nothing was found."""
-    from archiver.query.nodes import Word, leaves
+    from archiver.query.narrow import may_match
+    from archiver.query.nodes import Phrase, Regexp, Word, leaves
 
+    kinds = set(map(type, leaves(node)))
+    servers = reader.servers()
     if not reader.partitions().last_line_id():
         tell("the archive has no lines yet: run 'archiver ingest'")
+    elif not any(may_match(node, server.identifier, server.name) for server in servers):
+        tell("no server fits what was asked for: see 'archiver servers' for all there are")
     elif wanted.since is not None or wanted.until is not None:
         tell("try another range of time, or none")
-    elif any(isinstance(leaf, Word) for leaf in leaves(node)):
-        tell("words are matched whole: try word* for its beginning, *word* for a part of one")
+    elif Word in kinds:
+        tell(
+            "words are matched whole: try word* for its beginning, *word* for a part of one,"
+            " word~1 if a letter may be wrong"
+        )
+    elif Phrase in kinds:
+        tell("words in a row were looked for: with blanks between them they may stand apart")
+    elif Regexp in kinds:
+        tell("a regular expression minds the case: begin it with (?i) if it should not")

@@ -10,7 +10,7 @@ process that is killed leaves files that nobody names, and the next one sweeps t
 
 import json
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
@@ -112,9 +112,7 @@ class Sealer:
         """
         self._sweep()
         rows = self._partitions.rows()
-        broken = [
-            _Range(row.first_id, row.last_id, (row.id,)) for row in rows if self._is_broken(row)
-        ]
+        broken = [_joined([row]) for row in damaged(self._index_dir, rows)]
         new = [
             _Range(first, min(first + LARGEST - 1, last))
             for begin, last in store.unsealed(rows, self._partitions.last_line_id())
@@ -157,13 +155,6 @@ class Sealer:
     def _sweep(self) -> None:
         named = [row.directory for row in self._partitions.rows()]
         index.sweep(self._index_dir, named, older_than=self._clock() - _LINGER)
-
-    def _is_broken(self, row: PartitionRow) -> bool:
-        try:
-            index.Index(self._index_dir).open(row.directory, row.described()).close()
-        except errors.IndexUnavailableError:
-            return True
-        return False
 
     def _seal(self, ranges: Sequence[_Range], *, workers: int = 1) -> int:
         """Seal *ranges*, naming each as soon as it is written; return their lines."""
@@ -222,6 +213,16 @@ class Sealer:
 
     def _write(self, each: _Range, lines: Iterator[SealedLine]) -> index.PartitionFiles:
         return _write(self._index_dir, each, lines, self._clock())
+
+
+def damaged(index_dir: Path, rows: Iterable[PartitionRow]) -> Iterator[PartitionRow]:
+    """Yield the partitions whose files are not as they were written."""
+    opened = index.Index(index_dir)
+    for row in rows:
+        try:
+            opened.open(row.directory, row.described()).close()
+        except errors.IndexUnavailableError:
+            yield row
 
 
 def find_neighbours(rows: Sequence[PartitionRow]) -> Sequence[PartitionRow]:

@@ -17,7 +17,7 @@ def test_update_seals_and_status_shows_it(archiver):
     assert row["lines"] == 5
     assert row["bytes"] > 0
     assert row["earliest_at"].startswith("2026-11-19T14:00:00")
-    assert "5 lines are sealed in 1 partitions, 0 are not yet" in shown.err
+    assert "5 lines are sealed in 1 partition, 0 are not yet" in shown.err
 
 
 def test_few_new_lines_wait_if_asked_to(archiver):
@@ -31,13 +31,15 @@ def test_damage_is_found_by_verify_and_mended_by_update(archiver, data_dir):
     for path in (data_dir / "index").iterdir():
         if path.is_dir():
             shutil.rmtree(path)
+    assert "1 partition cannot be used" in archiver("index", "status").err
     result = archiver("index", "verify", "--full")
     assert result.code == 7
     assert "archiver index update" in result.err
     assert archiver("index", "update").err == (
-        "0 new lines sealed, 5 sealed again, 1 damaged partitions mended\n"
+        "0 new lines sealed, 5 sealed again, 1 damaged partition mended\n"
     )
     assert archiver("index", "verify", "--full").code == 0
+    assert "Warning" not in archiver("index", "status").err
 
 
 def test_rebuild_makes_it_anew(archiver):

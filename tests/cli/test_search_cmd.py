@@ -126,7 +126,9 @@ def test_a_query_that_the_index_cannot_help_with_says_so(archiver, query, is_tol
     [
         (["nobody"], "words are matched whole"),
         (["nobody", "-S", "2020-01-01"], "try another range of time"),
-        (["/nobody/"], ""),
+        (["server:nobody", "notch"], "no server fits"),
+        (["user:notch"], "words in a row"),
+        (["/nobody/"], "begin it with (?i)"),
     ],
 )
 def test_who_finds_nothing_gets_a_hint(archiver, query, hint):
@@ -170,6 +172,7 @@ def test_what_was_found_is_in_colour_on_request(archiver, monkeypatch):
         (["level:nonsense"], "nonsense"),
         (["-E", "(?=x)"], "column"),
         (["--highlight", "(", "x"], "column"),
+        (["-Xmx4G"], "archiver search -F -- '-text'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(archiver, options, what):
