@@ -143,7 +143,7 @@ class Sealer:
         """
         rows = self._partitions.rows()
         mark = self._partitions.rebuild_mark()
-        if not mark:
+        if not any(row.id <= mark for row in rows):  # none was interrupted, or updates ended it
             mark = max((row.id for row in rows), default=0)
             store.mark_rebuild(self._database, mark)
         old = [_joined(group) for group in _groups(rows, mark)]

@@ -1,6 +1,7 @@
 """The index follows the archive: all lines up to a mark are sealed, each in one partition."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +138,25 @@ def test_interrupted_rebuild_goes_on_where_it_was(
     assert complete() == 30
     with open_sealer() as sealer:
         assert sealer.rebuild().again == 30
+
+
+def test_rebuild_begins_anew_where_an_update_has_done_what_an_earlier_one_left(
+    fill, seal, open_sealer, reader, index_dir
+):
+    fill(*numbered(10))
+    seal()
+
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), open_sealer(watch=interrupt) as sealer:
+        sealer.rebuild()
+    (row,) = reader.partitions().rows()
+    shutil.rmtree(index_dir / row.directory)
+    assert seal().mended == 1
+
+    with open_sealer() as sealer:
+        assert sealer.rebuild().again == 10
 
 
 def test_one_process_at_a_time_changes_the_index(writer, open_sealer, seal):
