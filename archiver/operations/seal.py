@@ -9,29 +9,24 @@ process that is killed leaves files that nobody names, and the next one sweeps t
 """
 
 import json
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import Self
 
 from archiver import errors
 from archiver.index import partitions as index
 from archiver.index.lock import UpdateLock
+from archiver.operations import seal_apart
+from archiver.operations.seal_apart import Range
 from archiver.store import partitions as store
 from archiver.store.database import Database
 from archiver.store.reads import Reader
-from archiver.store.rows import PartitionRow, SealedLine
-
-if TYPE_CHECKING:
-    from multiprocessing.sharedctypes import Synchronized
+from archiver.store.rows import PartitionRow
 
 LARGEST = 1_000_000  # lines of a partition
 _FAN = 4  # neighbours that are worth to be one
 _LINGER = 3_600_000_000  # microseconds that files stay that are named no more: some read them
-_LOOK = 0.2  # seconds between two looks at how far the workers are
 
 Watch = Callable[[int, int], None]  # lines that were sealed, and all that are to be
 
@@ -43,14 +38,6 @@ class Sealed:
     lines: int  # for the first time
     again: int  # lines of partitions that were made anew
     mended: int  # partitions whose files were not as they were written
-
-
-class _Range(NamedTuple):
-    """Lines to seal: all with ids between two, both included, in the place of partitions."""
-
-    first_id: int
-    last_id: int
-    replaced: tuple[int, ...] = ()
 
 
 class Sealer:
@@ -114,7 +101,7 @@ class Sealer:
         rows = self._partitions.rows()
         broken = [_joined([row]) for row in damaged(self._index_dir, rows)]
         new = [
-            _Range(first, min(first + LARGEST - 1, last))
+            Range(first, min(first + LARGEST - 1, last))
             for begin, last in store.unsealed(rows, self._partitions.last_line_id())
             for first in range(begin, last + 1, LARGEST)
         ]
@@ -156,7 +143,7 @@ class Sealer:
         named = [row.directory for row in self._partitions.rows()]
         index.sweep(self._index_dir, named, older_than=self._clock() - _LINGER)
 
-    def _seal(self, ranges: Sequence[_Range], *, workers: int = 1) -> int:
+    def _seal(self, ranges: Sequence[Range], *, workers: int = 1) -> int:
         """Seal *ranges*, naming each as soon as it is written; return their lines."""
         total = sum(each.last_id - each.first_id + 1 for each in ranges)
         named = {row.id: row.directory for row in self._partitions.rows()}
@@ -182,7 +169,7 @@ class Sealer:
         return lines
 
     def _written(
-        self, ranges: Sequence[_Range], total: int, workers: int
+        self, ranges: Sequence[Range], total: int, workers: int
     ) -> Iterator[tuple[index.PartitionFiles, tuple[int, ...]]]:
         """Yield the partitions as they are on the disk, with what each replaces."""
         if workers <= 1:
@@ -193,26 +180,20 @@ class Sealer:
                     if self._watch is not None:
                         self._watch(before + read, total)
 
-                lines = _watched(self._partitions.lines(each.first_id, each.last_id), watch)
-                yield self._write(each, lines), each.replaced
+                lines = seal_apart.watched(
+                    self._partitions.lines(each.first_id, each.last_id), watch
+                )
+                yield seal_apart.write(self._index_dir, each, lines, self._clock()), each.replaced
                 done += each.last_id - each.first_id + 1
             return
-        context = multiprocessing.get_context("spawn")
-        read: Synchronized[int] = context.Value("q", 0)
-        with ProcessPoolExecutor(workers, context, _share, (read,)) as pool:
-            waiting = {
-                pool.submit(_write_apart, self._url, self._index_dir, each, self._clock()): each
-                for each in ranges
-            }
-            while waiting:
-                ended, _ = wait(waiting, _LOOK, FIRST_COMPLETED)
-                if self._watch is not None:
-                    self._watch(read.value, total)
-                for future in ended:
-                    yield future.result(), waiting.pop(future).replaced
-
-    def _write(self, each: _Range, lines: Iterator[SealedLine]) -> index.PartitionFiles:
-        return _write(self._index_dir, each, lines, self._clock())
+        yield from seal_apart.written(
+            self._url,
+            self._index_dir,
+            ranges,
+            workers=workers,
+            clock=self._clock,
+            watch=lambda read: self._watch and self._watch(read, total),
+        )
 
 
 def damaged(index_dir: Path, rows: Iterable[PartitionRow]) -> Iterator[PartitionRow]:
@@ -254,48 +235,5 @@ def _groups(rows: Sequence[PartitionRow], mark: int) -> Iterator[list[PartitionR
         yield group
 
 
-def _joined(rows: Sequence[PartitionRow]) -> _Range:
-    return _Range(rows[0].first_id, rows[-1].last_id, tuple(row.id for row in rows))
-
-
-def _write(
-    index_dir: Path, each: _Range, lines: Iterator[SealedLine], now: int
-) -> index.PartitionFiles:
-    return index.write_partition(
-        index_dir, lines, first_id=each.first_id, last_id=each.last_id, generation=now
-    )
-
-
-def _watched(lines: Iterator[SealedLine], watch: Callable[[int], None]) -> Iterator[SealedLine]:
-    """Yield *lines*, and tell *watch* of each page how many have been read."""
-    read = 0
-    for line in lines:
-        yield line
-        read += 1
-        if read % store.PAGE == 0:
-            watch(read)
-    watch(read)
-
-
-_read: "Synchronized[int] | None" = None  # in a worker: lines that all of them have read
-
-
-def _share(read: "Synchronized[int]") -> None:
-    global _read  # noqa: PLW0603  # how a pool hands what is shared to its workers
-    _read = read
-
-
-def _write_apart(url: str, index_dir: Path, each: _Range, now: int) -> index.PartitionFiles:
-    """Write a partition in a worker's process."""
-    told = 0
-
-    def watch(read: int) -> None:
-        nonlocal told
-        if _read is not None:
-            with _read.get_lock():
-                _read.value += read - told
-        told = read
-
-    with closing(Reader.open(url)) as reader:
-        lines = reader.partitions().lines(each.first_id, each.last_id)
-        return _write(index_dir, each, _watched(lines, watch), now)
+def _joined(rows: Sequence[PartitionRow]) -> Range:
+    return Range(rows[0].first_id, rows[-1].last_id, tuple(row.id for row in rows))
