@@ -6,9 +6,10 @@ the archive by the process that started them.
 """
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,7 @@ from archiver.store.rows import SealedLine
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
+    from multiprocessing.synchronize import Event
 
 _LOOK = 0.2  # seconds between two looks at how far the workers are
 
@@ -74,23 +76,45 @@ def written(
     """
     context = multiprocessing.get_context("spawn")
     read: Synchronized[int] = context.Value("q", 0)
-    with ProcessPoolExecutor(workers, context, _share, (read,)) as pool:
-        waiting = {
-            pool.submit(_write_apart, url, index_dir, each, clock()): each for each in ranges
-        }
-        while waiting:
-            ended, _ = wait(waiting, _LOOK, FIRST_COMPLETED)
-            watch(read.value)
-            for future in ended:
-                yield future.result(), waiting.pop(future).replaced
+    stop = context.Event()
+    with ProcessPoolExecutor(workers, context, _share, (read, stop)) as pool:
+        with _undisturbed():
+            waiting = {
+                pool.submit(_write_apart, url, index_dir, each, clock()): each for each in ranges
+            }
+        try:
+            while waiting:
+                ended, _ = wait(waiting, _LOOK, FIRST_COMPLETED)
+                watch(read.value)
+                for future in ended:
+                    yield future.result(), waiting.pop(future).replaced
+        finally:  # interrupted, or one of them has failed: nobody names what the others write
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
-_read: "Synchronized[int] | None" = None  # in a worker: lines that all of them have read
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C not reach the processes that start meanwhile: they are told to stop."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _share(read: "Synchronized[int]") -> None:
-    global _read  # noqa: PLW0603  # how a pool hands what is shared to its workers
-    _read = read
+class _StoppedError(Exception):
+    """Whoever started this worker does not want its partition any more."""
+
+
+# In a worker: lines that all of them have read, and whether they are to stop.
+_read: "Synchronized[int] | None" = None
+_stop: "Event | None" = None
+
+
+def _share(read: "Synchronized[int]", stop: "Event") -> None:
+    global _read, _stop  # how a pool hands what is shared to its workers
+    _read, _stop = read, stop
 
 
 def _write_apart(url: str, index_dir: Path, each: Range, now: int) -> index.PartitionFiles:
@@ -99,6 +123,8 @@ def _write_apart(url: str, index_dir: Path, each: Range, now: int) -> index.Part
 
     def watch(read: int) -> None:
         nonlocal told
+        if _stop is not None and _stop.is_set():
+            raise _StoppedError
         if _read is not None:
             with _read.get_lock():
                 _read.value += read - told
