@@ -11,6 +11,7 @@ a time that never was is read as if they had not been yet (02:30 is 03:30 summer
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
+from itertools import pairwise
 
 from archiver import errors
 
@@ -211,6 +212,18 @@ def format_iso(at: int) -> str:
     """Return *at* as programs read it: ISO 8601, microseconds, ``Z``."""
     seconds, rest = divmod(at, SECOND)
     return f"{_iso(seconds)}.{rest:06d}Z"
+
+
+def format_duration(length: int) -> str:
+    """Return microseconds as people read them: ``0.4s``, ``12m05s``, ``2d04h``, the rest cut off."""
+    seconds, rest = divmod(length, SECOND)
+    if seconds < 10:  # noqa: PLR2004  # below it tenths matter
+        return f"{seconds}.{rest * 10 // SECOND}s"
+    for large, small in pairwise("dhms"):
+        if seconds >= _UNITS[large]:
+            whole, rest = divmod(seconds, _UNITS[large])
+            return f"{whole}{large}{rest // _UNITS[small]:02d}{small}"
+    return f"{seconds}s"
 
 
 # Console lines come many to the second: most of an export's time is spent here

@@ -195,3 +195,30 @@ def test_what_clocks_show_means_one_moment_or_two(shown, moments):
 @given(MOMENTS, ZONES)
 def test_a_moment_is_one_of_those_at_which_clocks_show_its_local_time(at, zone):
     assert at in times.local_moments(times.local_time(at, zone), zone)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0.0s"),
+        (0.391303, "0.3s"),
+        (9.99, "9.9s"),
+        (10, "10s"),
+        (59.9, "59s"),
+        (60, "1m00s"),
+        (725, "12m05s"),
+        (3_599, "59m59s"),
+        (3 * 3_600 + 59, "3h00m"),
+        (86_400 * 2 + 3_600 * 4, "2d04h"),
+        (86_400 * 400, "400d00h"),
+    ],
+)
+def test_a_duration_is_shown_in_two_units(seconds, shown):
+    assert times.format_duration(round(seconds * times.SECOND)) == shown
+
+
+@given(st.integers(10, 10**8))
+def test_a_duration_that_is_shown_can_be_read(seconds):
+    shown = times.format_duration(seconds * times.SECOND)
+    read_back = (NOW - times.parse_time(shown, now=NOW, zone=UTC)) // times.SECOND
+    assert seconds - 3_600 < read_back <= seconds
