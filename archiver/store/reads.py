@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from archiver.console.records import Flag
 from archiver.store import location
+from archiver.store.history import History
 from archiver.store.partitions import Partitions
 from archiver.store.rows import (
     CollectorRow,
@@ -100,6 +101,10 @@ class Reader:
     def partitions(self) -> Partitions:
         """Return the lines as the index sees them, by the same connection."""
         return Partitions(self._session)
+
+    def history(self) -> History:
+        """Return what is recorded beside the lines, by the same connection."""
+        return History(self._session)
 
     def reopen(self) -> None:
         """

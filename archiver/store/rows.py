@@ -3,6 +3,8 @@
 import json
 from typing import NamedTuple
 
+from archiver.console.endings import Ending, find_ending
+
 
 class ServerRow(NamedTuple):
     """A server that is or was listed by a panel."""
@@ -178,3 +180,75 @@ class Mark(NamedTuple):
     batch: int
     line: int  # the last ``lines.id`` that was given
     gap: int  # the largest ``gaps.id``
+
+
+class StatusChangeRow(NamedTuple):
+    """A change of status; see ``console.records.StatusChange``."""
+
+    id: int
+    server_id: int
+    run_id: int | None
+    at: int
+    earliest_at: int | None
+    status: str
+    previous: str | None
+    inferred: bool
+    identifier: str
+    server_name: str
+
+
+class HeardRow(NamedTuple):
+    """A connection that was live for a while."""
+
+    authenticated_at: int
+    closed_at: int | None  # None: open, or its collector died
+    last_frame_at: int | None  # the server's last sign of life; None: never
+
+
+class LifeRow(NamedTuple):
+    """A run with what was seen of its end; see ``console.records.Run``."""
+
+    id: int
+    server_id: int
+    first_seen_at: int
+    noticed: str
+    started_at: int | None
+    ended_at: int | None
+    exit_code: int | None
+    out_of_memory: bool | None
+    previous_at: int | None  # when the run before was first seen; None: this is the first
+    next_at: int | None  # when the next run was first seen; None: this is the newest
+    last_status: str | None  # before the status that showed its end; None: none showed it
+    absent_since: int | None  # nobody had listened since; None: its end was seen as it came
+    identifier: str
+    server_name: str
+
+    @property
+    def began_at(self) -> int:
+        """When its process was started or, where that is not known, first seen."""
+        return self.first_seen_at if self.started_at is None else self.started_at
+
+    @property
+    def over_at(self) -> int | None:
+        """When it was seen to be over, if only by the next run; None: it was not."""
+        return self.next_at if self.ended_at is None else self.ended_at
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended; None: it goes on."""
+        return find_ending(
+            exit_code=self.exit_code,
+            out_of_memory=self.out_of_memory,
+            last_status=self.last_status,
+            was_seen=self.absent_since is None,
+            is_over=self.over_at is not None,
+        )
+
+
+class SampleRow(NamedTuple):
+    """Of a stats sample what a process used at one moment; see ``console.records.StatsSample``."""
+
+    at: int
+    memory_bytes: int
+    memory_limit_bytes: int
+    cpu_absolute: float  # percent of one core
