@@ -37,6 +37,8 @@ COMMANDS = {
         "export": "Write what is recorded for other programs.",
         "servers": "List the servers.",
         "runs": "List the lives of the game processes.",
+        "crashes": "List the runs that ended without a stop.",
+        "transitions": "List the changes of status, or how the time was shared.",
         "connections": "List the connections to consoles.",
         "gaps": "List where lines are known to be missing.",
     },

@@ -13,11 +13,12 @@ _NAMES = (
     "first_seen",
     "started",
     "ended",
+    "ending",
     "exit_code",
     "out_of_memory",
     "noticed",
 )
-_LESS = ("noticed", "first_seen", "server", "out_of_memory")
+_LESS = ("noticed", "first_seen", "server", "out_of_memory", "exit_code")
 
 
 @click.command(cls=Command, example="archiver runs survival")
@@ -39,7 +40,10 @@ def runs(
 
     The oldest comes first. The number is what 'archiver logs --run' takes. 'started'
     is known only where the daemon tells the uptime; 'noticed' says what showed us
-    that the run is a new one.
+    that the run is a new one: the first connection, a status, or the uptime.
+
+    'ending' is 'stopped', one of those that 'archiver crashes' explains, or 'end not
+    seen', where nobody listened; '-' or null: the run goes on.
     """
     from archiver.cli.tables import moment, print_table
 
@@ -53,11 +57,12 @@ def runs(
                 moment(row.first_seen_at),
                 moment(row.started_at),
                 moment(row.ended_at),
+                row.ending,
                 row.exit_code,
                 row.out_of_memory,
                 row.noticed,
             )
-            for row in reader.runs(options.chosen_servers(reader, arguments, names))
+            for row in reader.history().lives(options.chosen_servers(reader, arguments, names))
         ]
     if not print_table(_NAMES, rows, kind, zone=zone, invocation=invocation, less=_LESS):
         tell("no runs")
