@@ -25,7 +25,7 @@ from archiver.store.rows import PartitionRow, RangeRow
 _EVER = 2**62  # beyond every time
 _STEP = 65_536  # between the seqs of two lines that were printed one after the other
 _DENSE = 0.3  # of the lines between: from there on it is cheaper to read all of them at once
-_MOST = 4_096  # lines that are read at once
+_MOST = 4_096  # lines that are read at once; of all servers together, if they are many
 
 
 @dataclass(slots=True)
@@ -173,6 +173,8 @@ def join(ranges: Iterable[RangeRow], *, newest: bool) -> Iterator[RangeRow]:
     by_server: dict[int, list[RangeRow]] = {}
     for each in ranges:
         by_server.setdefault(each.server_id, []).append(each)
+    # What was read of each server waits for its turn in memory.
+    limit = _MOST // max(1, len(by_server))
     for of_server in by_server.values():
         of_server.sort(key=lambda each: each.first_seq, reverse=newest)
         most = 0
@@ -191,7 +193,7 @@ def join(ranges: Iterable[RangeRow], *, newest: bool) -> Iterator[RangeRow]:
                 joined = both
                 continue
             yield joined
-            most = min(_MOST, 2 * max(most, joined.lines))
+            most = min(limit, 2 * max(most, joined.lines))
             joined = each
         yield joined
 

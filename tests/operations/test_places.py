@@ -34,6 +34,11 @@ def test_what_lies_far_apart_is_read_apart():
     assert list(join(apart, newest=False)) == apart
 
 
+def test_of_many_servers_less_is_read_at_once():
+    ranges = [block(number, server) for number in range(40) for server in range(8)]
+    assert max(each.lines for each in join(ranges, newest=True)) == 512
+
+
 def test_servers_are_not_mixed():
     ranges = [block(number, server) for number in range(3) for server in (1, 2)]
 
