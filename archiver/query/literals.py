@@ -2,8 +2,9 @@
 What stands in the text of every line that fits a query: for SQL to look for.
 
 Clauses: of each, one alternative stands in the text, once folded. A database compares
-without the difference of capital and small in ASCII only; so it may leave out a line by
-these only if the line is ASCII throughout, where that is what folding does.
+without the difference of capital and small in ASCII only. That is what folding does,
+too, but for the three letters of ``words.DISGUISES``; so it may leave out a line by these
+only if it has none of them, or the alternatives have nothing that they are folded to.
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ _LONGEST = 100  # characters
 
 def literals(node: Node) -> tuple[Clause, ...]:
     """
-    Return what an ASCII line that fits *node* has in its text, in any case.
+    Return what a line that fits *node* has in its text, once folded.
 
     Returns:
         The most telling clauses first: of each, one alternative stands in the text. All

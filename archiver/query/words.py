@@ -17,6 +17,8 @@ import re
 from collections.abc import Iterable
 
 _EXCEPTIONS = {"Σ": "σ", "ς": "σ", "İ": "i", "ſ": "s"}  # noqa: RUF001  # meant, all of them
+# By an ASCII letter: what else than its capital is folded to it. SQL's LIKE does not know.
+DISGUISES = {"i": "İ", "k": "\N{KELVIN SIGN}", "s": "ſ"}  # noqa: RUF001  # meant
 _WORD = re.compile(r"\w+")
 # All that ASCII has: words in lower case, blanks for everything else.
 _ASCII_WORDS = bytes(

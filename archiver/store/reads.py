@@ -21,6 +21,7 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Self
 
 from archiver.console.records import Flag
+from archiver.query.words import DISGUISES
 from archiver.store import location
 from archiver.store.history import History
 from archiver.store.partitions import Partitions
@@ -65,8 +66,8 @@ class LineFilter:
     run_ids: tuple[int, ...] | None = None
     batch_until: int | None = None  # up to and with this batch
     level_from: int | None = None  # OpenTelemetry severity: of this level or worse
-    # Of each clause the text holds one part, in either case of its letters, all of which
-    # are ASCII; lines with other letters are let through, for the matcher to judge.
+    # Of each clause the text, once folded, holds one part, all of which are ASCII. Lines
+    # with a letter that SQL does not fold to ASCII are let through, for the matcher to judge.
     literals: tuple[tuple[str, ...], ...] = ()
 
 
@@ -428,8 +429,16 @@ class Reader:
         where.least("t.level", wanted.level_from)
         like = f"t.text {self._session.like} ? ESCAPE '\\'"
         for clause in wanted.literals:
-            parts = " OR ".join([f"t.flags & {int(Flag.ASCII)} = 0", *[like] * len(clause)])
-            where.add(f"({parts})", *map(_pattern, clause))
+            disguises = [
+                disguise
+                for letter, disguise in DISGUISES.items()
+                if any(letter in part.lower() for part in clause)
+            ]
+            parts = [like] * len(clause)
+            if disguises:
+                among = " OR ".join([like] * len(disguises))
+                parts.append(f"t.flags & {int(Flag.ASCII)} = 0 AND ({among})")
+            where.add(f"({' OR '.join(parts) or '1 = 0'})", *map(_pattern, (*clause, *disguises)))
         return where
 
     def _of_servers(self, kind: type[Any], table: str, where: "_Where", order: str) -> list[Any]:

@@ -29,6 +29,12 @@ def test_folding_does_to_ascii_what_databases_do():
     assert words.fold(ascii_characters).encode() == ascii_characters.encode().lower()
 
 
+def test_all_that_is_folded_to_ascii_in_disguise_is_known():
+    folded = {char for char in EVERY_CHARACTER if not char.isascii() and words.fold(char).isascii()}
+    assert folded == set(words.DISGUISES.values())
+    assert all(words.fold(disguise) == letter for letter, disguise in words.DISGUISES.items())
+
+
 def test_folding_knows_capitals_of_all_scripts():
     assert words.fold("ÄÖÅ ЖДИ ΟΔΟΣ") == words.fold("äöå жди οδος")
     assert (
