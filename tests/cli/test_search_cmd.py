@@ -104,7 +104,7 @@ def test_explain_says_what_was_done(archiver):
     assert result.out == LEFT + "\n"
     assert result.err.startswith("query: notch left\n")
     assert "index: 1 of 1 partitions opened" in result.err
-    assert "read:  1 ranges of 1 candidates, 4 lines" in result.err
+    assert "read:  1 ranges of 1 candidates, 1 lines" in result.err
 
 
 @pytest.mark.parametrize(
