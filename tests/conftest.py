@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,11 @@ sys.stdin.read()
 settings.register_profile("same", derandomize=True)
 settings.register_profile("search", derandomize=False)
 settings.load_profile("same")
+
+# What a shell starts in the background ignores Ctrl-C, and so does all that is started by
+# it; the tests interrupt programs as a person does.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Read here: by the time the server is needed, clean_environ has removed it.
 _OTHER_POSTGRESQL = os.environ.get("ARCHIVER_TEST_PG_DSN")
