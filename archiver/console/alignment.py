@@ -163,10 +163,12 @@ class Aligner:
         return None if found is None else self._mark_twice(found, replay)
 
     def _mark_twice(self, found: Alignment, replay: Sequence[int]) -> Alignment:
-        """Mark the NEW lines that are rather live ones out of place."""
+        """Mark the NEW lines that are rather live ones out of place: not a text that repeats."""
+        pairs = list(zip(found.places, replay, strict=True))
+        new = Counter(key for place, key in pairs if place == NEW)
         places = [
-            TWICE if place == NEW and self._surprise.is_twice(key) else place
-            for place, key in zip(found.places, replay, strict=True)
+            TWICE if place == NEW and new[key] == 1 and self._surprise.is_twice(key) else place
+            for place, key in pairs
         ]
         return dataclasses.replace(found, places=places)
 

@@ -123,6 +123,13 @@ def test_a_live_line_that_was_told_apart_wrongly_is_not_new():
     assert found.without_twice().places == list(range(90, 100))
 
 
+def test_a_text_that_comes_again_and_again_is_not_one_live_line_told_apart_wrongly():
+    replay = [*range(90, 100), 500, 500, 500, 500]
+    found = align([list(range(100))], [500], replay, UNKNOWN)
+
+    assert found.places == [*range(90, 100), NEW, NEW, NEW, 100]
+
+
 def test_where_texts_come_again_such_a_line_may_be_new():
     known, live = [*range(10), *[1] * 90], [500]
     replay = [*known[:10], 500, *known[10:]]
