@@ -401,11 +401,14 @@ def _align_with_losses(
     prices = {0: Price(BEFORE_ALL, 0.0) if window.is_whole else FREE}
     prices[len(stored) + len(followers)] = FREE if window.is_alone else AHEAD
     prices[len(stored)] = behind
+    told = surprise.sums(replay, None)
+    is_dull = told[-1] < DULL * len(replay)
+    gap = Price(0.0, LOSS.each) if is_dull else FREE  # dull text would fill it at will
     place = 0
     for piece in pieces[:-1]:
         place += len(piece)
         if place > 0:
-            prices[place] = FREE
+            prices[place] = gap
     if skipped:
         prices = {place - skipped: price for place, price in prices.items()} | {0: FREE}
     if window.is_cut:
@@ -418,7 +421,6 @@ def _align_with_losses(
     # A log that is shorter than a replay does not begin after lines that have just come.
     within = 0.0 if window.is_full or window.is_cut else -BEFORE_ALL
     begins = [0.0] * (len(stored) + 1) + [within] * len(followers)
-    told = surprise.sums(replay, None)
     known = [*stored, *followers][skipped:]
     found = overlay(known, prices, replay, told, begins[skipped:], ends[skipped:])
     if found is None:
@@ -427,7 +429,7 @@ def _align_with_losses(
     new = _count_behind(places, len(stored))
     paid = behind.once + behind.each * new if new else 0.0
     weight = found.weight + paid + _log_prior(new, window)
-    if told[-1] < DULL * len(replay):  # many other ways are about as likely
+    if is_dull:  # many other ways are about as likely
         return Alignment(places, weight, fewer=new, more=None)
     return Alignment(places, weight)
 

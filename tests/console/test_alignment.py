@@ -93,6 +93,15 @@ def test_an_audit_finds_nothing_in_text_that_says_nothing():
     assert cycle[:150] == new_lines([cycle], "", cycle[-150:], audit)
 
 
+def test_a_gap_is_not_filled_with_text_that_says_nothing_to_spare_a_loss():
+    audit = Window(0.0, 0, 0, is_full=True, is_audit=True)
+    log = [n % 6 for n in range(240)]
+    first = [log[n] for n in range(147) if n != 125]
+    second = [log[n] for n in range(147, 240) if n != 166]
+
+    assert align([first, second], [], log[-150:], audit).places.count(NEW) <= 2
+
+
 @given(
     length=st.integers(1, 60),
     cuts=st.lists(st.integers(0, 60), min_size=4, max_size=4),
