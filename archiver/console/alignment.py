@@ -260,7 +260,7 @@ class _Exact:
         is_open = most == 0 and chosen and self._window.is_full  # it may be a gap
         return Alignment(
             places,
-            highest + twins_weight - told,  # of the likeliest, to compare with other ways
+            highest + log(whole) + twins_weight - told,  # of all, to compare with other ways
             fewer=fewest - chosen,
             more=None if is_open else chosen - most,
         )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from archiver.console.alignment import TWICE, Window, align
+from archiver.console.alignment import TWICE, Aligner, Window, align
 from archiver.console.overlay import NEW
 
 UNKNOWN = Window(expected=None, least=0, most=0, is_full=False)
@@ -100,6 +100,13 @@ def test_a_gap_is_not_filled_with_text_that_says_nothing_to_spare_a_loss():
     second = [log[n] for n in range(147, 240) if n != 166]
 
     assert align([first, second], [], log[-150:], audit).places.count(NEW) <= 2
+
+
+def test_where_many_ways_fit_they_count_together():
+    tail, replay = keys("t" * 300), keys("t" * 150)
+    found, _ = Aligner([tail], []).align_exactly(replay, Window(20.0, 0, 0, is_full=True))
+
+    assert found.weight > -1.0  # each number by itself is unlikely
 
 
 @given(

@@ -256,14 +256,16 @@ def test_of_six_lines_in_a_circle_half_are_there_whatever_goes_wrong(seed, sched
     assert score.wrong <= 0.5 * score.recoverable
 
 
-@pytest.mark.xfail(strict=True, reason="not all that is uncertain in such text is marked")
+SILENT = pytest.mark.xfail(strict=True, reason="not all that is uncertain in such text is marked")
+
+
 @pytest.mark.parametrize(
     ("schedule", "kind", "seed"),
     [
-        pytest.param("expiry", "constant", 3, id="how many live lines a young log has too"),
-        pytest.param("midreplay", "constant", 1, id="and one that was cut"),
+        pytest.param("expiry", "constant", 3, marks=SILENT, id="live lines that a young log has"),
+        pytest.param("midreplay", "constant", 1, marks=SILENT, id="and one that was cut"),
         pytest.param("midreplay", "cyclic", 3053, id="a cut replay of a circle"),
-        pytest.param("throttling", "constant", 2**32, id="what the daemon says that it dropped"),
+        pytest.param("throttling", "constant", 2**32, marks=SILENT, id="what the daemon dropped"),
     ],
 )
 def test_each_wrong_line_is_covered(schedule, kind, seed):
