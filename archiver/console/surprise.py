@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import log
 
-BLEND = 4.0  # so many sightings of a line weigh as much as what is known of all lines
+BLEND = 2.0  # so many sightings of a line weigh as much as what is known of all lines
 UNSEEN = 0.2  # of one sighting, for a text that was never seen
 TWICE = 9.0  # nats: a doubtful line was rather told apart wrongly than printed twice
 HARDLY = 0.01  # of one repeat, where no text ever came again

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver.console.overlay import LOSS
 from archiver.console.surprise import TWICE, Surprise
 
 DISTINCT = list(range(100))
@@ -32,6 +33,12 @@ def test_the_less_a_line_was_to_be_expected_the_more_it_tells(keys, less, more):
 
 def test_a_text_that_comes_all_the_time_tells_next_to_nothing():
     assert Surprise([1] * 450).of(1, 1) < 0.05
+
+
+def test_a_whole_replay_of_lines_in_a_circle_tells_less_than_one_loss():
+    circle = list(range(6))
+
+    assert Surprise(circle * 75).sums(circle * 25, None)[-1] < LOSS.once
 
 
 def test_a_text_that_was_never_seen_tells_more_the_more_lines_are_known():
