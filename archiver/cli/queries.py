@@ -32,7 +32,7 @@ def read_query(
         saved: Queries by the names that stand for them, behind an @.
         fixed: They are one text to look for as it is.
         regexp: They are one regular expression.
-        case: With *fixed*: mind the case.
+        case: With *fixed*: mind the case. A regular expression does so anyway.
         explain: Say in any case how it was understood.
 
     Raises:
@@ -45,9 +45,9 @@ def read_query(
 
     if fixed and regexp:
         raise errors.UsageError("-F contradicts -E", do="leave one out")
-    if case and not fixed:
+    if case and not (fixed or regexp):
         raise errors.UsageError(
-            "--case goes with -F", do="write a regular expression with -E, which minds the case"
+            "--case goes with -F and -E", do="add one of them: words are found in any case"
         )
     text = " ".join(words)
     if fixed:

@@ -52,7 +52,7 @@ class _Hits:
 @click.option(
     "-E", "--regexp", is_flag=True, help="QUERY is one regular expression (RE2); it minds the case."
 )
-@click.option("--case", is_flag=True, help="With -F: mind the case.")
+@click.option("--case", is_flag=True, help="With -F: mind the case, as -E does.")
 @click.option(
     "-n",
     "--lines",

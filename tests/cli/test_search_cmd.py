@@ -40,6 +40,7 @@ def texts(result) -> list[str]:
         (["-E", "joined (the|a) game"], [JOINED]),
         (["-F", ":00 INFO]: st"], [STARTING]),
         (["-F", "--case", "START"], []),
+        (["-E", "--case", "Start"], [STARTING]),
         (["[14:00:00 INFO]: Starting"], [STARTING]),
         (["level:info"], [STARTING]),
         (["--level", "info"], [STARTING]),
@@ -165,7 +166,7 @@ def test_what_was_found_is_in_colour_on_request(archiver, monkeypatch):
     ("options", "what"),
     [
         (["-F", "-E", "x"], "-F contradicts -E"),
-        (["--case", "x"], "--case goes with -F"),
+        (["--case", "x"], "--case goes with -F and -E"),
         (["x", "--count", "-C", "3"], "--count contradicts --context"),
         (["x", "--count", "-f"], "--follow contradicts --count"),
         (["x", "-f", "-U", "1h"], "--follow contradicts --until"),
