@@ -7,6 +7,7 @@ too, but for the three letters of ``words.DISGUISES``; so it may leave out a lin
 only if it has none of them, or the alternatives have nothing that they are folded to.
 """
 
+import re
 from collections.abc import Iterator
 
 from archiver.query import regexps, words
@@ -30,6 +31,7 @@ Clause = tuple[str, ...]
 _MOST_CLAUSES = 8
 _MOST_ALTERNATIVES = 32
 _LONGEST = 100  # characters
+_ASCII = re.compile(r"[\x00-\x7f]+")
 
 
 def literals(node: Node) -> tuple[Clause, ...]:
@@ -43,10 +45,15 @@ def literals(node: Node) -> tuple[Clause, ...]:
     """
     clauses = []
     for clause in dict.fromkeys(_clauses(node)):
-        alternatives = tuple(part[:_LONGEST] for part in clause if part.isascii())
-        if alternatives and len(alternatives) <= _MOST_ALTERNATIVES:
+        alternatives = tuple(dict.fromkeys(map(_ascii_part, clause)))
+        if alternatives and all(alternatives) and len(alternatives) <= _MOST_ALTERNATIVES:
             clauses.append(alternatives)
     return tuple(sorted(clauses, key=_worth, reverse=True)[:_MOST_CLAUSES])
+
+
+def _ascii_part(text: str) -> str:
+    """Return the longest part of *text* that is ASCII; empty: none is."""
+    return max(_ASCII.findall(text), key=len, default="")[:_LONGEST]
 
 
 def _clauses(node: Node) -> Iterator[Clause]:  # noqa: C901  # one case for each kind of node
