@@ -125,9 +125,11 @@ def build_all(builders: Mapping[str, MakeBuilder], archive: Path, place: Path) -
         # A process for each: what one has grown by must not be there for the next.
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             cost = costs[name] = pool.submit(build, make, archive, place / name).result()
-        apart = 1 / (1 / cost.rate - 1 / costs[READING].rate) if name != READING else 0
+        reading = costs[READING].cpu * cost.lines / costs[READING].lines
+        # What is hardly more than the reading is not told from noise.
+        apart = f"{cost.lines / (cost.cpu - reading):,.0f}" if cost.cpu > 2 * reading else "-"
         print(
-            f"{name:14} {cost.lines:10,} {cost.rate:9,.0f} {apart:9,.0f} {cost.size / cost.lines:7.1f}"
+            f"{name:14} {cost.lines:10,} {cost.rate:9,.0f} {apart:>9} {cost.size / cost.lines:7.1f}"
             f" {cost.memory:8.0f} {cost.cpu:7.1f} {cost.wall:7.1f}",
             flush=True,
         )

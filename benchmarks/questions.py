@@ -70,7 +70,8 @@ class Sample:
 
     def __init__(self, reader: Reader) -> None:
         self.lines = list(_sampled(reader))
-        counts = Counter(word for line in self.lines for word in set(line.words))
+        # Not by sets, whose order is another one in each process.
+        counts = Counter(word for line in self.lines for word in dict.fromkeys(line.words))
         self._counts = dict(counts.most_common())
 
     def words(self, least: float, most: float = 1.0) -> list[str]:
@@ -88,7 +89,8 @@ class Sample:
         """Return three words that stand one after the other in some share of the lines."""
         found: Counter[tuple[str, ...]] = Counter()
         for line in self.lines:
-            found.update(set(zip(line.words, line.words[1:], line.words[2:], strict=False)))
+            in_a_row = zip(line.words, line.words[1:], line.words[2:], strict=False)
+            found.update(dict.fromkeys(in_a_row, 1))
         low = least * len(self.lines)
         return [each for each, count in found.most_common() if count >= low and _are_plain(each)]
 

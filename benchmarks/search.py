@@ -154,7 +154,9 @@ def find_all(
             continue
         counts = count_all(finders, asked)
         able = {name: finder for name, finder in finders.items() if name in counts}
-        timings = time_all(able, asked, repeat, counted=kind == questions.COUNT)
+        # Parts of words do meet: LIKE would end at a hundred lines that are no hits.
+        counted = kind in {questions.COUNT, questions.NEVER}
+        timings = time_all(able, asked, repeat, counted=counted)
         ours, hits = timings[OURS], counts[OURS]
         row = ""
         for name in finders:
