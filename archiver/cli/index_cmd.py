@@ -7,12 +7,12 @@ import click
 
 from archiver import errors
 from archiver.cli import options
-from archiver.cli.bars import bar
+from archiver.cli.bars import Watch, bar
 from archiver.cli.options import Command, Invocation
 from archiver.cli.output import tell
 
 if TYPE_CHECKING:
-    from archiver.operations.seal import Sealed
+    from archiver.operations.seal import Sealed, Sealer
 
 
 @click.group()
@@ -91,18 +91,7 @@ def update(invocation: Invocation, /, *, least: int) -> None:
 
     'archiver ingest' starts it by itself when there is enough to seal.
     """
-    from archiver.operations.seal import Sealer
-
-    settings = invocation.settings()
-    with (
-        bar("sealing") as watch,
-        Sealer(
-            settings.database_url,
-            settings.index_dir,
-            clock=invocation.clock,
-            watch=watch,
-        ) as sealer,
-    ):
+    with bar("sealing") as watch, _open_sealer(invocation, watch) as sealer:
         done = sealer.update(least=least)
     tell(_describe(done))
 
@@ -122,18 +111,7 @@ def rebuild(invocation: Invocation, /, *, jobs: int | None) -> None:
     Recording and searches go on meanwhile. Interrupted, it goes on where it was when
     it is started again.
     """
-    from archiver.operations.seal import Sealer
-
-    settings = invocation.settings()
-    with (
-        bar("rebuilding") as watch,
-        Sealer(
-            settings.database_url,
-            settings.index_dir,
-            clock=invocation.clock,
-            watch=watch,
-        ) as sealer,
-    ):
+    with bar("rebuilding") as watch, _open_sealer(invocation, watch) as sealer:
         done = sealer.rebuild(workers=jobs or _cores())
     tell(_describe(done))
 
@@ -164,6 +142,13 @@ def verify(invocation: Invocation, /, *, full: bool) -> None:
         )
     told = _partitions(found.partitions)
     tell(f"{found.lines:,} lines are found by each of their words, in {told}")
+
+
+def _open_sealer(invocation: Invocation, watch: Watch) -> "Sealer":
+    from archiver.operations.seal import Sealer
+
+    settings = invocation.settings()
+    return Sealer(settings.database_url, settings.index_dir, clock=invocation.clock, watch=watch)
 
 
 def _cores() -> int:
