@@ -13,7 +13,6 @@ by (at, server_id, seq).
 """
 
 import heapq
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -37,9 +36,9 @@ from archiver.store.rows import (
     TextRow,
 )
 from archiver.store.session import Session
+from archiver.store.where import Where, pattern
 
 WINDOW = 5_000  # stored rows that one statement may go through
-_SPECIAL = re.compile(r"[\\%_]")  # in a LIKE pattern
 _EVER = 2**62  # beyond every seq, id and time
 
 _TABLES = (
@@ -157,7 +156,7 @@ class Reader:
 
     def runs(self, server_ids: Sequence[int] | None = None) -> list[RunRow]:
         """Return the runs of these servers, or of all, oldest first."""
-        where = _Where().among("t.server_id", server_ids)
+        where = Where().among("t.server_id", server_ids)
         rows = self._of_servers(RunRow, "runs", where, "t.first_seen_at, t.id")
         return [
             row
@@ -173,7 +172,7 @@ class Reader:
         limit: int = 100,
     ) -> list[ConnectionRow]:
         """Return the newest connections opened at or after *since*, oldest first."""
-        where = _Where().among("t.server_id", server_ids).least("t.opened_at", since)
+        where = Where().among("t.server_id", server_ids).least("t.opened_at", since)
         order = f"t.opened_at DESC, t.id DESC LIMIT {int(limit)}"
         return self._of_servers(ConnectionRow, "connections", where, order)[::-1]
 
@@ -196,7 +195,7 @@ class Reader:
                 may have ended before *since*.
 
         """
-        where = _Where().among("t.server_id", server_ids)
+        where = Where().among("t.server_id", server_ids)
         if since is not None and before:
             pairs = ", ".join(["(?, ?)"] * len(before))
             where.add(
@@ -217,12 +216,12 @@ class Reader:
         A collector commits all gaps that it has numbered at once, so none comes later
         with a smaller one.
         """
-        where = _Where().add("t.id > ?", after).among("+t.server_id", server_ids)
+        where = Where().add("t.id > ?", after).among("+t.server_id", server_ids)
         return self._of_servers(GapRow, "gaps", where, "t.id")
 
     def gaps_among(self, server_id: int, first_seq: int, last_seq: int) -> list[GapRow]:
         """Return the gaps of one server that lie between two of its lines or touch them."""
-        where = _Where().add("t.server_id = ?", server_id)
+        where = Where().add("t.server_id = ?", server_id)
         where.add("(t.after_seq IS NULL OR t.after_seq <= ?)", last_seq)
         where.add("(t.after_seq >= ? OR t.before_seq >= ?)", first_seq, first_seq)
         return self._of_servers(GapRow, "gaps", where, "t.to_at, t.id")
@@ -377,7 +376,7 @@ class Reader:
     def _neighbours(
         self, server_id: int, condition: str, seq: int, order: str, limit: int
     ) -> list[LineRow]:
-        where = _Where().add("t.server_id = ?", server_id).add(condition, seq)
+        where = Where().add("t.server_id = ?", server_id).add(condition, seq)
         return self._of_servers(LineRow, "lines", where, f"{order} LIMIT {int(limit)}")
 
     def _windows(self, server_id: int, scan: "_Scan") -> Iterator[tuple[int, int]]:
@@ -413,14 +412,14 @@ class Reader:
                 least, largest = min(least, low), max(largest, high)
         return _Scan("seq", least, largest, WINDOW, WINDOW)
 
-    def _filtered(self, wanted: LineFilter) -> "_Where":
+    def _filtered(self, wanted: LineFilter) -> Where:
         """
         Return all of a filter but the servers.
 
         The plus signs keep a planner from going by these columns: what bounds a window
         is what the rows must be found by.
         """
-        where = _Where().least("+t.at", wanted.since)
+        where = Where().least("+t.at", wanted.since)
         if wanted.until is not None:
             where.add("+t.at < ?", wanted.until)
         if wanted.batch_until is not None:
@@ -438,10 +437,10 @@ class Reader:
             if disguises:
                 among = " OR ".join([like] * len(disguises))
                 parts.append(f"t.flags & {int(Flag.ASCII)} = 0 AND ({among})")
-            where.add(f"({' OR '.join(parts) or '1 = 0'})", *map(_pattern, (*clause, *disguises)))
+            where.add(f"({' OR '.join(parts) or '1 = 0'})", *map(pattern, (*clause, *disguises)))
         return where
 
-    def _of_servers(self, kind: type[Any], table: str, where: "_Where", order: str) -> list[Any]:
+    def _of_servers(self, kind: type[Any], table: str, where: Where, order: str) -> list[Any]:
         """Select the rows of a table that has a server, with the server's names."""
         columns = ", ".join(f"t.{name}" for name in kind._fields[:-2])
         sql = (
@@ -465,39 +464,6 @@ class _Scan(NamedTuple):
     size: int
     most: int
     newest: bool = False  # from the newest to the oldest
-
-
-class _Where:
-    """A WHERE clause and its parameters, growing."""
-
-    def __init__(self) -> None:
-        self.parameters: list[object] = []
-        self._conditions: list[str] = []
-
-    def __str__(self) -> str:
-        return f" WHERE {' AND '.join(self._conditions)}" if self._conditions else ""
-
-    def add(self, condition: str, *parameters: object) -> Self:
-        self._conditions.append(condition)
-        self.parameters += parameters
-        return self
-
-    def least(self, column: str, value: int | None) -> Self:
-        return self if value is None else self.add(f"{column} >= ?", value)
-
-    def among(self, column: str, values: Sequence[int] | None) -> Self:
-        if values is None:
-            return self
-        if not values:
-            return self.add("1 = 0")
-        return self.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
-
-
-def _pattern(literal: str) -> str:
-    """Return the LIKE pattern for what holds *literal*."""
-    # SQLite refuses patterns of 50,000 bytes; a beginning still lets every hit through.
-    escaped = _SPECIAL.sub(r"\\\g<0>", literal[:1_000])
-    return f"%{escaped}%"
 
 
 def _times(wanted: LineFilter) -> tuple[int, int]:
