@@ -82,6 +82,12 @@ def partition(key: int, lines: int) -> PartitionRow:
     return PartitionRow(key, 0, 0, lines, 1, 0, 0, "", "{}", 0)
 
 
+def test_a_large_partition_is_not_sealed_again_for_a_few_lines():
+    few = [partition(key, 20_000) for key in range(2, 5)]
+    assert find_neighbours([partition(1, 900_000), *few]) == ()
+    assert len(find_neighbours([partition(1, 60_000), *few])) == 4
+
+
 @given(st.lists(st.integers(1, 50_000), min_size=1, max_size=400))
 def test_there_are_few_partitions_and_lines_are_sealed_seldom(new):
     rows: list[PartitionRow] = []

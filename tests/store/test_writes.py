@@ -4,6 +4,7 @@ from contextlib import closing
 
 import pytest
 import sqlalchemy.exc
+from sqlalchemy import event
 
 from archiver.console.records import (
     AtKind,
@@ -218,3 +219,19 @@ def test_who_has_the_counters_keeps_other_writers_of_postgresql_waiting(postgres
         assert writes.load_counters(other)["line"] == 0
     first.close()
     second.close()
+
+
+def test_rows_go_in_few_statements_however_many_they_are(sqlite_url):
+    """At each statement the event loop may take the interpreter's lock."""
+    database = Database.open(sqlite_url)
+    table = writes.Insert("counters", ("name", "value"))
+    statements: list[str] = []
+    with database.begin() as connection:
+        event.listen(
+            connection, "before_cursor_execute", lambda *given: statements.append(given[2])
+        )
+        writes.insert(connection, table, [(f"n{number}", number) for number in range(1_023)])
+        stored = writes.fetch(connection, "SELECT count(*) FROM counters WHERE name LIKE 'n%'")
+    database.close()
+    assert stored[0][0] == 1_023
+    assert len([text for text in statements if text.startswith("INSERT")]) == 10
