@@ -157,25 +157,6 @@ class Index:
         return Partition(folder, terms, columns, reader.close)
 
 
-def remove(index_dir: Path, directory: str) -> None:
-    """
-    Remove a partition that SQL does not name any more; who has opened it can go on.
-
-    Raises:
-        IndexUnavailableError: It cannot be removed.
-
-    """
-    folder = index_dir / directory
-    if not _NAME.fullmatch(directory):
-        raise ValueError(f"{directory!r} names no partition")
-    try:
-        files.memory_of(folder).unlink(missing_ok=True)
-        if folder.exists():
-            shutil.rmtree(folder)
-    except OSError as exc:
-        raise files.unavailable(f"the index cannot be removed: {exc.strerror}", folder) from exc
-
-
 def retire(index_dir: Path, directory: str, now: int) -> None:
     """Let a partition that is named no more be swept as if it had been made *now*."""
     with suppress(OSError):  # it is damaged, or somebody else's: nobody reads it
